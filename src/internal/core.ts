@@ -1,0 +1,473 @@
+/** The one place where an outcome of the machine becomes effects: creating, destroying, checks, hooks, and who is told. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import type * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as PoolError from "../PoolError.ts"
+import { Closing } from "./closing.ts"
+import { describe } from "./describe.ts"
+import { formatDuration } from "./duration.ts"
+import { Events } from "./events.ts"
+import { ownerOf } from "./guard.ts"
+import { holderOf, spanName, whoIs } from "./holder.ts"
+import { Keeper } from "./keeper.ts"
+import type { AnyEffect, Failure, Lease } from "./lease.ts"
+import { Machine } from "./machine.ts"
+import { Spacing } from "./spacing.ts"
+import type { Settings } from "./settings.ts"
+import { readTimeout } from "./settings.ts"
+import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
+import type { Waiter } from "./waiters.ts"
+
+/** How many creations began before this one. */
+export const CreationNumber: Context.Reference<number> = Context.Reference<number>(
+  "proxy-pattern-pool/Pool/CreationNumber",
+  { defaultValue: () => 0 }
+)
+
+/** What is kept of an object beside its value. */
+interface Resource {
+  readonly scope: Scope.Closeable
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+}
+
+/** Waits until the minimum is alive. */
+interface Ready {
+  readonly resume: (exit: Exit.Exit<void, unknown>) => void
+}
+
+const mostHolders = 10
+
+export class Core {
+  readonly settings: Settings
+  readonly name: string
+  readonly machine: Machine
+  readonly keeper: Keeper
+  readonly events: Events
+  readonly clock: Clock.Clock
+  closing: Closing | undefined = undefined
+  /** Hooks, checks and finalizers that failed or took too long. */
+  hookFailures = 0
+  readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
+  private readonly spacing: Spacing
+  private readonly ready = new Set<Ready>()
+  private latest = 0
+  private flushing = false
+  private saidOfDescribe = false
+
+  constructor(settings: Settings, context: Context.Context<Scope.Scope>) {
+    const own = Context.omit(Tracer.ParentSpan, Scope.Scope)(context)
+    const random = Context.get(own, Random.Random)
+    this.settings = settings
+    this.name = settings.name
+    this.clock = Context.get(own, Clock.Clock)
+    this.run = Effect.runForkWith(own as Context.Context<any>)
+    this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), () => this.createTimeout())
+    this.keeper = new Keeper(this.clock, this.run, () => {
+      this.machine.advance(this.now())
+      this.flush()
+    })
+    this.spacing = new Spacing(this)
+    this.events = new Events(this)
+  }
+
+  /** Never goes back, so that what was first stays first. */
+  now(): number {
+    const now = this.clock.currentTimeMillisUnsafe()
+    return now > this.latest ? this.latest = now : this.latest
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // after a transition
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** After a hit: usually there is nothing to do. */
+  lent(now: number): void {
+    const { machine } = this
+    if (machine.commands.length > 0 || machine.happenings.length > 0) this.flush()
+    else if (machine.wakeAt < this.keeper.armedAt) this.keeper.arm(machine.wakeAt, now)
+  }
+
+  /** Does what the machine has left to do. */
+  flush(): void {
+    if (this.flushing) return
+    const { commands, served } = this.machine
+    this.flushing = true
+    try {
+      while (served.length > 0 || commands.length > 0) {
+        for (const waiter of served.splice(0)) (waiter as Lease).served()
+        for (const command of commands.splice(0)) this.execute(command)
+      }
+    } finally {
+      this.flushing = false
+    }
+    if (this.machine.happenings.length > 0) this.events.publish()
+    if (this.closing !== undefined) this.closing.check()
+    if (this.machine.wakeAt < this.keeper.armedAt) this.keeper.arm(this.machine.wakeAt, this.now())
+  }
+
+  private execute(command: Command): void {
+    switch (command.op) {
+      case "create":
+        return this.create(command.slot, command.asker as Lease | undefined)
+      case "abort":
+        return this.abort(command.slot)
+      case "late":
+        this.creationFailed(command.slot, command.failure as Cause.Cause<unknown>)
+        return this.abort(command.slot)
+      case "destroy":
+        return this.destroy(command.slot, Exit.void)
+      case "leave":
+        return this.hookFailed(`finalizers of object ${command.slot.id} take too long and are left to themselves`)
+      case "run":
+        return this.runActivity(command.activity)
+      case "stop":
+        return (command.activity.fiber as Fiber.Fiber<unknown> | undefined)?.interruptUnsafe()
+      case "desert":
+        return this.desert(command.activity)
+      case "space":
+        return this.spacing.next(command.group)
+      case "recovered":
+        return this.spacing.reset(command.group)
+      case "timeout":
+        return this.timedOut(command.waiters, command.counts)
+      case "reject":
+        return this.refuse(command.waiter, new PoolError.QueueFull({ maxWaiting: this.settings.policy.maxWaiting }))
+      case "fail": {
+        const failure = Exit.failCause(command.failure as Cause.Cause<unknown>)
+        for (const waiter of command.waiters) (waiter as Lease).refused(failure)
+        return
+      }
+      case "close": {
+        for (const waiter of command.waiters) (waiter as Lease).refused(this.closed(waiter.group))
+        return
+      }
+      case "none":
+        return (command.waiter as Lease).refused(Exit.succeed(Option.none()) as unknown as Failure)
+      case "returned":
+        return (command.waiter as Lease).returned()
+      case "overdue":
+        return this.warnOverdue(command.waiter as Lease)
+      case "revoke":
+        return this.revoke(command.waiter as Lease, command.reason)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // creating and destroying
+  // ---------------------------------------------------------------------------------------------------------------
+
+  private create(slot: Slot, asker: Lease | undefined): void {
+    const resource: Resource = { scope: Scope.makeUnsafe(), fiber: undefined }
+    slot.resource = resource
+    const links = asker?.span === undefined ? [] : [{ span: asker.span, attributes: {} }]
+    const acquire = Effect.withSpan(Effect.suspend(() => this.settings.hooks.acquire(slot.group.key)), "pool.create", {
+      root: true,
+      links,
+      attributes: { ...this.attributes(slot.group), "pool.object": slot.id },
+      captureStackTrace: false
+    }).pipe(
+      Effect.provideService(Scope.Scope, resource.scope),
+      Effect.provideService(CreationNumber, slot.id)
+    )
+    const fiber = this.run(acquire as Effect.Effect<unknown, unknown>)
+    resource.fiber = fiber
+    fiber.addObserver((exit) => this.created(slot, exit))
+    this.machine.awaitCreation(slot)
+    this.machine.awaitDestruction(slot)
+  }
+
+  private created(slot: Slot, exit: Exit.Exit<unknown, unknown>): void {
+    const now = this.now()
+    if (exit._tag === "Success") {
+      if (!this.machine.create(slot, exit.value, now)) this.destroy(slot, Exit.void)
+      else this.tellReady(slot.group)
+    } else if (slot.state === "creating") {
+      const cause = Cause.hasInterruptsOnly(exit.cause)
+        ? Cause.die(new Error(`Pool "${this.name}": acquire interrupted itself`))
+        : exit.cause
+      this.creationFailed(slot, cause)
+      this.machine.fail(slot, cause, now)
+    } else {
+      this.destroy(slot, exit)
+    }
+    this.flush()
+  }
+
+  private creationFailed(slot: Slot, cause: Cause.Cause<unknown>): void {
+    this.warn(`creation of object ${slot.id} failed`, slot.group, cause)
+    for (const ready of this.ready) ready.resume(Exit.failCause(cause))
+    this.ready.clear()
+  }
+
+  /** What is thrown away with the creation: its fiber is interrupted, and told when it has ended. */
+  private abort(slot: Slot): void {
+    const { fiber } = slot.resource as Resource
+    fiber?.interruptUnsafe()
+    this.machine.awaitDestruction(slot)
+  }
+
+  private destroy(slot: Slot, exit: Exit.Exit<unknown, unknown>): void {
+    const { scope } = slot.resource as Resource
+    const finalizers = Scope.closeUnsafe(scope, exit)
+    if (finalizers === undefined) return this.gone(slot)
+    const fiber = this.run(finalizers)
+    fiber.addObserver((exit) => {
+      if (exit._tag === "Failure") this.hookFailed(`a finalizer of object ${slot.id} failed`, slot.group, exit.cause)
+      this.gone(slot)
+      this.flush()
+    })
+    this.machine.awaitDestruction(slot)
+  }
+
+  private gone(slot: Slot): void {
+    this.machine.gone(slot, this.now())
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // checks and hooks
+  // ---------------------------------------------------------------------------------------------------------------
+
+  private runActivity(activity: Activity): void {
+    const effect = Effect.scoped(Effect.suspend(() => this.hookOf(activity)))
+    const fiber = this.run(effect as Effect.Effect<unknown, unknown>)
+    activity.fiber = fiber
+    fiber.addObserver((exit) => this.ran(activity, exit))
+    this.machine.awaitActivity(activity)
+    if (activity.stopped) fiber.interruptUnsafe()
+  }
+
+  private hookOf(activity: Activity): AnyEffect {
+    const { hooks } = this.settings
+    const { group, value } = activity.slot
+    switch (activity.kind) {
+      case "check":
+        return hooks.healthCheck!(value, group.key)
+      case "borrow":
+        return hooks.onBorrow!(value, group.key)
+      case "return":
+        return hooks.onReturn!(value, (activity.waiter as Lease | undefined)?.exit ?? Exit.void, group.key)
+    }
+  }
+
+  private ran(activity: Activity, exit: Exit.Exit<unknown, unknown>): void {
+    if (activity.over) return
+    const ok = exit._tag === "Success" && (activity.kind !== "check" || exit.value === true)
+    if (exit._tag === "Failure" && !activity.stopped) {
+      this.hookFailed(`${hookName(activity)} of object ${activity.slot.id} failed`, activity.slot.group, exit.cause)
+    }
+    this.machine.ran(activity, ok, this.now())
+    this.flush()
+  }
+
+  private desert(activity: Activity): void {
+    const { healthTimeout, hookTimeout } = this.settings.policy
+    const timeout = formatDuration(activity.kind === "check" ? healthTimeout : hookTimeout)
+    ;(activity.fiber as Fiber.Fiber<unknown> | undefined)?.interruptUnsafe()
+    this.hookFailed(`${hookName(activity)} of object ${activity.slot.id} took longer than ${timeout}`, activity.slot.group)
+  }
+
+  /** A hook, a check or a finalizer went wrong: it is counted, logged, and reaches nobody else. */
+  private hookFailed(what: string, group?: Group, cause?: Cause.Cause<unknown>): void {
+    this.hookFailures++
+    this.warn(what, group, cause)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // who is told what
+  // ---------------------------------------------------------------------------------------------------------------
+
+  private timedOut(waiters: ReadonlyArray<Waiter>, counts: Counts): void {
+    const now = this.now()
+    const holders: Array<PoolError.Holder> = []
+    for (const lease of this.longest()) holders.push(holderOf(this, lease, lease.slot!, now))
+    // borrowers that give up together, and waited for the same, share one error
+    let failure: Failure | undefined
+    let timeout = -1
+    let group: Group | undefined
+    for (const waiter of waiters) {
+      if (failure === undefined || waiter.timeout !== timeout || waiter.group !== group) {
+        timeout = waiter.timeout
+        group = waiter.group
+        const last = group.lastFailure === undefined
+          ? undefined
+          : { lastFailure: describeCause(group.lastFailure as Cause.Cause<unknown>) }
+        failure = this.failure(
+          new PoolError.BorrowTimeout({ timeout: Duration.millis(timeout), ...counts, holders, ...last }, {
+            disableChecks: true
+          }),
+          group
+        )
+      }
+      ;(waiter as Lease).refused(failure)
+    }
+  }
+
+  /** Those that have held an object longest, longest first. */
+  private longest(): ReadonlyArray<Lease> {
+    const { held, returning } = this.machine
+    const longest: Array<Lease> = []
+    for (const list of [held, returning]) {
+      let taken = 0
+      for (let waiter = list.head; waiter !== undefined && taken < mostHolders; waiter = waiter.next, taken++) {
+        longest.push(waiter as Lease)
+      }
+    }
+    return longest.sort((a, b) => a.since - b.since).slice(0, mostHolders)
+  }
+
+  private refuse(waiter: Waiter, reason: PoolError.PoolError["reason"]): void {
+    ;(waiter as Lease).refused(this.failure(reason, waiter.group))
+  }
+
+  failure(reason: PoolError.PoolError["reason"], group: Group | undefined): Failure {
+    const key = this.keyOf(group)
+    return Exit.fail(
+      new PoolError.PoolError({ pool: this.name, ...(key === undefined ? undefined : { key }), reason }, {
+        disableChecks: true
+      })
+    )
+  }
+
+  closed(group: Group | undefined): Failure {
+    return this.failure(new PoolError.Closed({}), group)
+  }
+
+  private createTimeout(): Cause.Cause<unknown> {
+    const timeout = Duration.millis(this.settings.policy.createTimeout)
+    return (this.failure(new PoolError.CreateTimeout({ timeout }), undefined) as Exit.Failure<never, unknown>).cause
+  }
+
+  private warnOverdue(lease: Lease): void {
+    const { slot } = lease
+    if (slot === undefined) return
+    const warning = formatDuration(this.settings.policy.borrowWarning)
+    const object = Option.match(this.describe(slot), { onNone: () => "", onSome: (json) => ` ${JSON.stringify(json)}` })
+    this.warn(`object ${slot.id}${object} is held for longer than ${warning} by ${whoIs(lease)}`, slot.group)
+  }
+
+  private revoke(lease: Lease, reason: "revoked" | "shutdown"): void {
+    const slot = lease.slot!
+    if (reason === "shutdown") return lease.lost(this.closed(lease.group), reason)
+    const limit = this.settings.policy.borrowLimit
+    const holder = holderOf(this, lease, slot, this.now())
+    this.warn(`object ${slot.id} is taken back: held for longer than ${formatDuration(limit)} by ${whoIs(lease)}`, slot.group)
+    lease.lost(this.failure(new PoolError.Revoked({ limit: Duration.millis(limit), holder }), lease.group), reason)
+  }
+
+  /**
+   * A borrower that waits for a return, while its own fiber or Scope holds an object, may wait for itself. `scope` is
+   * the Scope that the borrower is in.
+   */
+  noticeNesting(lease: Lease, scope: Scope.Scope | undefined): void {
+    const owner = ownerOf(lease.fiber!)
+    let beside: Array<Lease> | undefined
+    for (let waiter = this.machine.held.head; waiter !== undefined; waiter = waiter.next) {
+      const holder = waiter as Lease
+      if (ownerOf(holder.fiber!) !== owner && (scope === undefined || holder.scope !== scope)) continue
+      holder.alsoWaiting++
+      if (beside === undefined) beside = [holder]
+      else beside.push(holder)
+    }
+    if (beside === undefined) return
+    lease.beside = beside
+    if (!this.machine.needsReturn(lease)) return
+    const [holder] = beside
+    this.warn(
+      `fiber #${lease.fiberId} waits for an object in span "${spanName(lease) ?? "none"}" while it holds object ${
+        holder!.slot!.id
+      }, borrowed in span "${spanName(holder!) ?? "none"}": nested borrowing can lock up the pool`,
+      lease.group
+    )
+  }
+
+  /** It waits no more. */
+  forgetNesting(lease: Lease): void {
+    if (lease.beside === undefined) return
+    for (const holder of lease.beside) holder.alsoWaiting--
+    lease.beside = undefined
+  }
+
+  /** Waits until the minimum is alive, or fails as the first creation that fails from now on. */
+  awaitReady(group: Group): Effect.Effect<void, unknown> {
+    return Effect.suspend((): Effect.Effect<void, unknown> => {
+      if (this.machine.closed) return this.closed(undefined)
+      if (group.alive >= group.min) return Effect.void
+      return Effect.callback((resume) => {
+        const ready: Ready = { resume }
+        this.ready.add(ready)
+        return Effect.sync(() => this.ready.delete(ready))
+      })
+    })
+  }
+
+  private tellReady(group: Group): void {
+    if (this.ready.size === 0 || group.alive < group.min) return
+    for (const ready of this.ready) ready.resume(Exit.void)
+    this.ready.clear()
+  }
+
+  /** Nobody waits for the minimum of a closed pool. */
+  closeReady(): void {
+    for (const ready of this.ready) ready.resume(this.closed(undefined))
+    this.ready.clear()
+  }
+
+  /** Ends when the pool has closed; it goes on when its caller is interrupted. */
+  readonly shutdown: Effect.Effect<void> = Effect.withFiber((fiber) => {
+    const closing = this.closing ??= new Closing(this)
+    return closing.join(fiber)
+  })
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // how it shows
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** How long a borrower waits, in milliseconds. */
+  patience(timeout: unknown): number {
+    return timeout === undefined ? this.settings.policy.borrowTimeout : readTimeout(this.name, timeout)
+  }
+
+  keyOf(group: Group | undefined): string | undefined {
+    return group === undefined || group.key === undefined ? undefined : String(group.key)
+  }
+
+  attributes(group: Group | undefined): Record<string, string> {
+    const key = this.keyOf(group)
+    return key === undefined ? { "pool.name": this.name } : { "pool.name": this.name, "pool.key": key }
+  }
+
+  describe(slot: Slot): Option.Option<Schema.Json> {
+    const f = this.settings.hooks.describe
+    if (f === undefined || slot.createdAt === -1) return Option.none()
+    const described = describe(f, slot.value, slot.group.key)
+    if (described._tag === "Described") return Option.some(described.json)
+    if (!this.saidOfDescribe) {
+      this.saidOfDescribe = true
+      this.warn(`describe ${described.problem}: objects are shown without a description`)
+    }
+    return Option.none()
+  }
+
+  warn(message: string, group?: Group, cause?: Cause.Cause<unknown>): void {
+    const text = `Pool "${this.name}": ${message}`
+    const log = cause === undefined ? Effect.logWarning(text) : Effect.logWarning(text, cause)
+    this.run(Effect.annotateLogs(log, this.attributes(group)))
+  }
+}
+
+const hookName = (activity: Activity): string =>
+  activity.kind === "check" ? "healthCheck" : activity.kind === "borrow" ? "onBorrow" : "onReturn"
+
+const describeCause = (cause: Cause.Cause<unknown>): string => {
+  const [error] = Cause.prettyErrors(cause)
+  return error === undefined ? "interrupted" : `${error.name}: ${error.message}`
+}

@@ -1,0 +1,46 @@
+/**
+ * Resumes parked fibers in a task of their own, many at a time: on a fresh stack, however deep the release was that
+ * freed them, and as a task that `TestClock` waits for. One for each scheduler, since every fiber's own dispatcher
+ * would set an immediate of its own.
+ */
+import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
+
+/** What waits to be resumed. */
+export interface Parked {
+  wake(): void
+}
+
+class Drain {
+  private parked: Array<Parked> = []
+  private readonly dispatcher: SchedulerDispatcher
+
+  constructor(dispatcher: SchedulerDispatcher) {
+    this.dispatcher = dispatcher
+  }
+
+  push(parked: Parked): void {
+    this.parked.push(parked)
+    if (this.parked.length === 1) this.dispatcher.scheduleTask(this.run, 0)
+  }
+
+  private readonly run = (): void => {
+    const parked = this.parked
+    this.parked = []
+    for (const each of parked) each.wake()
+  }
+}
+
+const drains = new WeakMap<Scheduler, Drain>()
+let latestScheduler: Scheduler | undefined
+let latestDrain: Drain | undefined
+
+/** Wakes it soon, in a task of the scheduler. */
+export const wakeSoon = (scheduler: Scheduler, parked: Parked): void => {
+  if (scheduler !== latestScheduler || latestDrain === undefined) {
+    let drain = drains.get(scheduler)
+    if (drain === undefined) drains.set(scheduler, drain = new Drain(scheduler.makeDispatcher()))
+    latestScheduler = scheduler
+    latestDrain = drain
+  }
+  latestDrain.push(parked)
+}

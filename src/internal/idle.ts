@@ -1,0 +1,81 @@
+import { List } from "./list.ts"
+import type { Slot } from "./state.ts"
+
+/**
+ * The objects of one group that can be lent: the wholly idle ones in the order in which they became idle, and, where
+ * objects are shared, those with a share free, by their number of borrowers.
+ */
+export class Idle {
+  /** The longest idle first; one that is being checked keeps its place, and is passed over. */
+  readonly whole = new List<Slot>()
+  /** How many in `whole` are passed over. */
+  checked = 0
+  /** By number of borrowers; stays empty where objects are not shared. */
+  private readonly shared: Array<List<Slot> | undefined> = []
+  /** No list in `shared` below this has a member. */
+  private least = 1
+
+  /** How many are idle and not being checked. */
+  get count(): number {
+    return this.whole.size - this.checked
+  }
+
+  add(slot: Slot): void {
+    slot.idle = true
+    this.whole.push(slot)
+  }
+
+  addShared(slot: Slot, load: number): void {
+    const list = this.shared[load] ??= new List()
+    slot.sharedAt = load
+    list.push(slot)
+    if (load < this.least) this.least = load
+  }
+
+  /** Takes it out, wherever it is. */
+  remove(slot: Slot): void {
+    if (slot.idle) {
+      slot.idle = false
+      if (slot.passedOver) this.unblock(slot)
+      this.whole.remove(slot)
+    } else if (slot.sharedAt !== 0) {
+      this.shared[slot.sharedAt]!.remove(slot)
+      slot.sharedAt = 0
+    }
+  }
+
+  /** It is being checked: keeps its place, and is lent to nobody. */
+  block(slot: Slot): void {
+    slot.passedOver = true
+    this.checked++
+  }
+
+  unblock(slot: Slot): void {
+    slot.passedOver = false
+    this.checked--
+  }
+
+  /** The one to be lent next; it stays where it is. */
+  next(order: "lifo" | "fifo"): Slot | undefined {
+    const whole = this.whole
+    if (whole.size > this.checked) {
+      if (order === "lifo") {
+        let slot = whole.tail
+        while (slot !== undefined && slot.passedOver) slot = slot.prev
+        return slot
+      }
+      let slot = whole.head
+      while (slot !== undefined && slot.passedOver) slot = slot.next
+      return slot
+    }
+    const shared = this.shared
+    for (let load = this.least; load < shared.length; load++) {
+      const slot = shared[load]?.head
+      if (slot !== undefined) {
+        this.least = load
+        return slot
+      }
+    }
+    return undefined
+  }
+}

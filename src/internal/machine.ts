@@ -1,0 +1,1145 @@
+/**
+ * The state of a pool and every transition of it. Pure and synchronous: a call is the lock. What must happen outside
+ * is left in `commands` and `served`, which the interpreter empties after each call.
+ */
+import type { Timed } from "./heap.ts"
+import { Heap } from "./heap.ts"
+import { Histogram } from "./histogram.ts"
+import { List } from "./list.ts"
+import type { Policy, Reason } from "./policy.ts"
+import type { Bounds, Command, Counts, Happening, Moment } from "./state.ts"
+import { Activity, Group, Slot } from "./state.ts"
+import type { Waiter } from "./waiters.ts"
+
+const noReasons = (): Record<Reason, number> => ({
+  idle: 0,
+  lifetime: 0,
+  uses: 0,
+  unhealthy: 0,
+  invalidated: 0,
+  revoked: 0,
+  evicted: 0,
+  resized: 0,
+  failed: 0,
+  shutdown: 0
+})
+
+/** A borrower for whom no creation is under way: the one that asks, where it is one. */
+const unserved = (group: Group, asker: Waiter | undefined): Waiter | undefined => {
+  let waiter = asker !== undefined && asker.state === "queued" && asker.slot === undefined ? asker : group.queue.head
+  while (waiter !== undefined && waiter.slot !== undefined) waiter = waiter.next
+  return waiter
+}
+
+export class Machine {
+  readonly policy: Policy
+  readonly commands: Array<Command> = []
+  /** Borrowers that have been given an object, and wait to be resumed. */
+  readonly served: Array<Waiter> = []
+  readonly happenings: Array<Happening> = []
+  /** Somebody listens. */
+  observed = false
+  suspended = false
+  closed = false
+  /** No deadline is earlier than this. */
+  wakeAt = Infinity
+  readonly groups = new Map<unknown, Group>()
+  /** Who holds an object, longest first. */
+  readonly held = new List<Waiter>()
+  /** Whose return hook is running. */
+  readonly returning = new List<Waiter>()
+  /** The first in `held` that has not been warned. */
+  private unwarned: Waiter | undefined = undefined
+
+  created = 0
+  createFailures = 0
+  borrowed = 0
+  returned = 0
+  timeouts = 0
+  rejected = 0
+  cancelled = 0
+  healthChecks = 0
+  readonly destroyed = noReasons()
+  readonly waits = new Histogram()
+  readonly uses = new Histogram()
+  readonly creations = new Histogram()
+
+  /** How many creations ever began: the number of the next. */
+  private started = 0
+  private arrivals = 0
+  private readonly objects = new Heap<Slot | Activity | Moment>()
+  private readonly patience = new Heap<Waiter>()
+  private readonly random: () => number
+  private readonly late: () => unknown
+  /** The earlier of warning and limit. */
+  private readonly overdueAfter: number
+  /** Idle objects have deadlines. */
+  private readonly idles: boolean
+
+  /** `random` gives the jitter, from 0 to 1; `late` what a creation fails with at its deadline. */
+  constructor(policy: Policy, random: () => number, late: () => unknown) {
+    this.policy = policy
+    this.random = random
+    this.late = late
+    this.overdueAfter = Math.min(policy.borrowWarning, policy.borrowLimit)
+    this.idles = policy.idleTimeToLive !== Infinity || policy.healthInterval !== Infinity
+  }
+
+  addGroup(key: unknown, bounds: Bounds): Group {
+    const group = new Group(key, bounds.min, bounds.max)
+    this.groups.set(key, group)
+    return group
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // borrowing
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * A borrower arrives. The hot case returns the object at once; otherwise the borrower waits, or a command tells how
+   * it ends.
+   */
+  borrow(waiter: Waiter, timeout: number, now: number): Slot | undefined {
+    const group = waiter.group
+    if (group.queue.size === 0 && !this.suspended && !this.closed) {
+      const slot = this.pick(group, now)
+      if (slot !== undefined) {
+        if (!this.needsPreparation(slot, now)) {
+          group.idle.remove(slot)
+          this.lend(slot, waiter, 0, now)
+          return slot
+        }
+        this.arrive(waiter, timeout, now)
+        if (timeout > 0) this.prepare(slot, waiter, now)
+        else this.giveUp(waiter)
+        return undefined
+      }
+    }
+    this.arrive(waiter, timeout, now)
+    if (this.mustReject(group, now)) {
+      waiter.state = "ended"
+      this.rejected++
+      this.note("Rejected", undefined, waiter, undefined, now)
+      this.commands.push({ op: "reject", waiter })
+      return undefined
+    }
+    if (timeout > 0 && waiter.deadline !== Infinity) {
+      if (timeout !== this.policy.borrowTimeout) this.watch(this.patience, waiter, waiter.deadline)
+      else if (waiter.deadline < this.wakeAt) this.wakeAt = waiter.deadline
+    }
+    waiter.state = "queued"
+    group.queue.enter(waiter)
+    this.grow(group, waiter, now)
+    if (timeout <= 0) this.giveUp(waiter)
+    return undefined
+  }
+
+  /** Would a newcomer be lent an idle object now, or have one prepared? */
+  isReady(group: Group): boolean {
+    return group.queue.size === 0 && !this.suspended && !this.closed &&
+      group.idle.next(this.policy.order) !== undefined
+  }
+
+  /** Is there nothing but a return that can serve this borrower? */
+  needsReturn(waiter: Waiter): boolean {
+    const { group } = waiter
+    if (waiter.state !== "queued" || this.suspended || group.creating * this.policy.concurrency >= group.queue.size) {
+      return false
+    }
+    return group.size + group.creating + group.destroying >= group.max && group.size > 0
+  }
+
+  /** An idle object now or nothing; nothing is left waiting but for a check or a hook. */
+  poll(waiter: Waiter, now: number): Slot | undefined {
+    const group = waiter.group
+    waiter.polls = true
+    if (group.queue.size === 0 && !this.suspended && !this.closed) {
+      const slot = this.pick(group, now)
+      if (slot !== undefined) {
+        if (!this.needsPreparation(slot, now)) {
+          group.idle.remove(slot)
+          this.lend(slot, waiter, 0, now)
+          return slot
+        }
+        this.arrive(waiter, Infinity, now)
+        this.prepare(slot, waiter, now)
+        return undefined
+      }
+    }
+    waiter.state = "ended"
+    this.commands.push({ op: "none", waiter })
+    return undefined
+  }
+
+  /** The borrower gives up its wait. */
+  cancel(waiter: Waiter, now: number): void {
+    if (waiter.state !== "queued" && waiter.state !== "preparing") return
+    this.cancelled++
+    this.note("Cancelled", undefined, waiter, undefined, now)
+    this.waits.record(now - waiter.since)
+    const prepared = waiter.state === "preparing"
+    this.leave(waiter)
+    if (prepared) this.settle(waiter.group, now)
+  }
+
+  /** The holder is done; `unknown` says that the end hit the object while it was used. */
+  release(waiter: Waiter, unknown: boolean, now: number): void {
+    if (waiter.state !== "holding") return
+    const slot = waiter.slot!
+    this.unhold(waiter)
+    if (this.policy.hasReturnHook) {
+      waiter.state = "returning"
+      this.returning.push(waiter)
+      const activity = this.run("return", slot, waiter, now)
+      activity.unknown = unknown
+      return
+    }
+    this.end(waiter, slot, unknown, now)
+  }
+
+  /** The holder is told that it has lost the object; its late end changes nothing. */
+  revoke(waiter: Waiter, reason: "revoked" | "shutdown", now: number): void {
+    if (waiter.state !== "holding") return
+    const slot = waiter.slot!
+    if (reason === "revoked") this.note("Revoked", slot, waiter, undefined, now)
+    this.commands.push({ op: "revoke", waiter, reason })
+    this.unhold(waiter)
+    this.leaveSlot(waiter, slot, now)
+    this.doom(slot, reason, now)
+    this.freed(slot, now)
+    this.settle(slot.group, now)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // creating
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** A creation has succeeded. False where it came too late: what it made must be destroyed. */
+  create(slot: Slot, value: unknown, now: number): boolean {
+    if (slot.state !== "creating") return false
+    const group = slot.group
+    const { jitter, timeToLive } = this.policy
+    this.objects.remove(slot)
+    group.creating--
+    group.size++
+    group.alive++
+    slot.state = "alive"
+    slot.value = value
+    slot.createdAt = slot.since = slot.checkedAt = now
+    if (timeToLive !== Infinity) {
+      // whole milliseconds, since a clock may not wait for less
+      slot.expiresAt = now + Math.ceil(timeToLive * (1 - jitter * this.random()))
+      this.watch(this.objects, slot, slot.expiresAt)
+    }
+    group.remember(slot)
+    this.created++
+    this.creations.record(now - slot.startedAt)
+    this.note("Created", slot, undefined, now - slot.startedAt, now)
+    group.lastFailure = undefined
+    const outage = group.outage
+    if (outage !== undefined) {
+      if (outage.attempt === slot) outage.attempt = undefined
+      if (!outage.losing) this.recover(group)
+    }
+    slot.fresh = true
+    const only = slot.only
+    if (only !== undefined) {
+      if (this.disown(slot)) this.give(slot, only, now)
+      else this.doom(slot, "idle", now)
+    } else this.refit(slot, now)
+    this.freed(slot, now)
+    this.settle(group, now)
+    slot.fresh = false
+    return true
+  }
+
+  /** A creation has failed; false where it came too late to count. Its finalizers run next. */
+  fail(slot: Slot, failure: unknown, now: number): boolean {
+    if (slot.state !== "creating") return false
+    this.objects.remove(slot)
+    this.failed(slot, failure, now)
+    this.commands.push({ op: "destroy", slot })
+    this.settle(slot.group, now)
+    return true
+  }
+
+  /** The creation, its failure or its finalizers have ended: the place is free. */
+  gone(slot: Slot, now: number): void {
+    if (slot.state !== "destroying") return
+    const group = slot.group
+    this.objects.remove(slot)
+    slot.state = "gone"
+    group.destroying--
+    group.removeSlot(slot)
+    if (slot.doomed !== undefined && slot.createdAt !== -1) {
+      this.destroyed[slot.doomed]++
+      this.note("Destroyed", slot, undefined, slot.doomed, now)
+    }
+    this.settle(group, now)
+  }
+
+  /** How long to wait until the next attempt, counted from the latest failure. */
+  spaced(group: Group, delay: number, now: number): void {
+    const outage = group.outage
+    if (outage === undefined) return
+    outage.delay = delay
+    outage.retryAt = outage.failedAt + delay
+    this.settle(group, now)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // checks and hooks
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** A check or a hook has ended. */
+  ran(activity: Activity, ok: boolean, now: number): void {
+    if (activity.over) return
+    this.conclude(activity)
+    const { slot, waiter } = activity
+    switch (activity.kind) {
+      case "check":
+        this.checked(slot, waiter, activity, ok, now)
+        break
+      case "borrow":
+        this.preparedOrNot(slot, waiter, activity, ok, now)
+        break
+      case "return":
+        if (!ok) this.doom(slot, "failed", now)
+        if (waiter !== undefined) {
+          this.returning.remove(waiter)
+          this.end(waiter, slot, activity.unknown, now)
+          this.commands.push({ op: "returned", waiter })
+          return
+        }
+        this.refit(slot, now)
+        slot.since = now
+        slot.fresh = true
+        this.freed(slot, now)
+        break
+    }
+    this.settle(slot.group, now)
+    slot.fresh = false
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // control
+  // ---------------------------------------------------------------------------------------------------------------
+
+  invalidate(group: Group, value: unknown, now: number): void {
+    for (const slot of group.holding(value)) {
+      this.doom(slot, "invalidated", now)
+      this.freed(slot, now)
+    }
+    this.settle(group, now)
+  }
+
+  /** Every object alive or being created now must go. */
+  evict(group: Group, now: number): void {
+    this.note("Evicted", undefined, undefined, undefined, now)
+    for (const slot of group.slots.slice()) {
+      if (slot.state === "creating") this.abort(slot, now)
+      else {
+        this.doom(slot, "evicted", now)
+        this.freed(slot, now)
+      }
+    }
+    this.settle(group, now)
+  }
+
+  /** Creates the minimum ahead. */
+  start(group: Group, now: number): void {
+    this.settle(group, now)
+  }
+
+  resize(group: Group, bounds: Bounds, now: number): void {
+    group.min = bounds.min
+    group.max = bounds.max
+    this.note("Resized", undefined, undefined, bounds, now)
+    while (group.size + group.creating > group.max) {
+      const idle = group.idle.whole.head
+      if (idle !== undefined) {
+        this.doom(idle, "resized", now)
+        this.freed(idle, now)
+        continue
+      }
+      let youngest: Slot | undefined
+      for (const slot of group.slots) {
+        if (slot.state === "creating" && (youngest === undefined || slot.id > youngest.id)) youngest = slot
+      }
+      if (youngest === undefined) break
+      this.abort(youngest, now)
+    }
+    this.watchIdle(group)
+    this.settle(group, now)
+  }
+
+  suspend(now: number): void {
+    if (this.suspended || this.closed) return
+    this.suspended = true
+    this.note("Suspended", undefined, undefined, undefined, now)
+  }
+
+  resume(now: number): void {
+    if (!this.suspended || this.closed) return
+    this.suspended = false
+    this.note("Resumed", undefined, undefined, undefined, now)
+    for (const group of this.groups.values()) this.settle(group, now)
+  }
+
+  /** No new borrower, nobody waits, nothing is created, what nobody holds is destroyed. */
+  close(now: number): void {
+    if (this.closed) return
+    this.closed = true
+    const waiters: Array<Waiter> = []
+    for (const group of this.groups.values()) {
+      for (const slot of group.slots.slice()) {
+        if (slot.state === "creating") this.abort(slot, now)
+        else {
+          this.doom(slot, "shutdown", now)
+          this.freed(slot, now)
+        }
+      }
+      for (let waiter = group.queue.head; waiter !== undefined; waiter = group.queue.head) {
+        this.leave(waiter)
+        this.waits.record(now - waiter.since)
+        waiters.push(waiter)
+      }
+    }
+    if (waiters.length > 0) this.commands.push({ op: "close", waiters })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // time
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** No check or hook is waited for any longer. */
+  abandon(now: number): void {
+    for (const group of this.groups.values()) {
+      for (const slot of group.slots.slice()) {
+        for (const activity of slot.activities.slice()) {
+          this.commands.push({ op: "desert", activity })
+          this.ran(activity, false, now)
+        }
+      }
+    }
+  }
+
+  /** Nothing is waited for any longer: what is being destroyed is left to itself. */
+  leaveAll(now: number): void {
+    for (const group of this.groups.values()) {
+      for (const slot of group.slots.slice()) {
+        if (slot.state !== "destroying") continue
+        this.commands.push({ op: "leave", slot })
+        this.gone(slot, now)
+      }
+    }
+  }
+
+  /** The creation did not end at once: it has a deadline. */
+  awaitCreation(slot: Slot): void {
+    if (slot.state === "creating") this.watch(this.objects, slot, slot.startedAt + this.policy.createTimeout)
+  }
+
+  /** The finalizers did not end at once: they have a deadline. */
+  awaitDestruction(slot: Slot): void {
+    if (slot.state === "destroying") this.watch(this.objects, slot, slot.destroyedAt + this.policy.destroyTimeout)
+  }
+
+  /** The check or hook did not end at once: it has a deadline. */
+  awaitActivity(activity: Activity): void {
+    if (activity.over) return
+    const timeout = activity.kind === "check" ? this.policy.healthTimeout : this.policy.hookTimeout
+    this.watch(this.objects, activity, activity.startedAt + timeout)
+  }
+
+  /** Everything that is due: what concerns objects first, borrowers that give up last. */
+  advance(now: number): void {
+    this.wakeAt = Infinity
+    for (let node = this.objects.first; node !== undefined && node.timerAt <= now; node = this.objects.first) {
+      this.objects.remove(node)
+      this.due(node, now)
+    }
+    this.warnAndRevoke(now)
+    const late: Array<Waiter> = []
+    for (let first = this.patience.first; first !== undefined && first.timerAt <= now; first = this.patience.first) {
+      this.patience.remove(first)
+      late.push(first)
+    }
+    for (const group of this.groups.values()) {
+      for (let waiter = group.queue.patient; waiter !== undefined; waiter = waiter.next) {
+        if (waiter.timerIndex !== -1 || waiter.deadline === Infinity) continue
+        if (waiter.deadline > now) break
+        late.push(waiter)
+      }
+    }
+    this.giveUpAll(late, now)
+    this.wakeAt = this.nextDeadline()
+  }
+
+  /** Nothing is due before this. */
+  nextDeadline(): number {
+    const { borrowLimit, borrowWarning } = this.policy
+    let at = Math.min(this.objects.first?.timerAt ?? Infinity, this.patience.first?.timerAt ?? Infinity)
+    const oldest = this.held.head
+    if (oldest !== undefined && borrowLimit !== Infinity) at = Math.min(at, oldest.since + borrowLimit)
+    if (this.unwarned !== undefined) at = Math.min(at, this.unwarned.since + borrowWarning)
+    for (const group of this.groups.values()) {
+      const patient = group.queue.patient
+      if (patient !== undefined && patient.deadline < at) at = patient.deadline
+    }
+    return at
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what the whole looks like
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** What an object is doing, for those who look at the pool. */
+  stateOf(slot: Slot): "idle" | "inUse" | "checking" {
+    if (slot.holders === 0) {
+      for (const activity of slot.activities) if (activity.kind === "check") return "checking"
+      if (slot.preparing === 0 && slot.activities.length === 0) return "idle"
+    }
+    return "inUse"
+  }
+
+  /** How many objects are idle, and how many are in use; the rest is being checked. */
+  usage(group: Group): { readonly idle: number; readonly inUse: number } {
+    if (this.policy.concurrency === 1) {
+      return { idle: group.idle.count, inUse: group.size - group.idle.count - group.checks }
+    }
+    let idle = 0
+    let inUse = 0
+    for (const slot of group.slots) {
+      if (slot.state !== "alive") continue
+      const state = this.stateOf(slot)
+      if (state === "idle") idle++
+      else if (state === "inUse") inUse++
+    }
+    return { idle, inUse }
+  }
+
+  /** How many places are taken. */
+  get places(): number {
+    let places = 0
+    for (const group of this.groups.values()) places += group.size + group.creating + group.destroying
+    return places
+  }
+
+  counts(): Counts {
+    let size = 0
+    let inUse = 0
+    let creating = 0
+    let destroying = 0
+    let waiting = 0
+    let max = 0
+    for (const group of this.groups.values()) {
+      size += group.size
+      inUse += this.usage(group).inUse
+      creating += group.creating
+      destroying += group.destroying
+      waiting += group.waiting
+      max = group.max
+    }
+    return { size, max, inUse, creating, destroying, waiting }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // inside
+  // ---------------------------------------------------------------------------------------------------------------
+
+  private arrive(waiter: Waiter, timeout: number, now: number): void {
+    waiter.seq = ++this.arrivals
+    waiter.since = now
+    waiter.timeout = timeout
+    waiter.deadline = now + timeout
+  }
+
+  /** The object to be lent next; it stays among the idle ones until it is. */
+  private pick(group: Group, now: number): Slot | undefined {
+    for (;;) {
+      const slot = group.idle.next(this.policy.order)
+      if (slot === undefined || slot.expiresAt > now) return slot
+      this.doom(slot, "lifetime", now)
+      this.freed(slot, now)
+    }
+  }
+
+  private needsPreparation(slot: Slot, now: number): boolean {
+    return this.policy.hasBorrowHook || this.needsCheck(slot, now)
+  }
+
+  private needsCheck(slot: Slot, now: number): boolean {
+    return !slot.fresh && slot.holders === 0 && slot.preparing === 0 && now - slot.since >= this.policy.healthAfterIdle
+  }
+
+  private lend(slot: Slot, waiter: Waiter, waited: number, now: number): void {
+    slot.holders++
+    slot.uses++
+    slot.since = now
+    waiter.state = "holding"
+    waiter.slot = slot
+    waiter.since = now
+    this.held.push(waiter)
+    this.borrowed++
+    if (this.overdueAfter !== Infinity) {
+      if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
+      const at = now + this.overdueAfter
+      if (at < this.wakeAt) this.wakeAt = at
+    }
+    if (this.observed) this.note("Borrowed", slot, waiter, waited, now)
+    if (slot.group.outage !== undefined && slot.group.outage.losing) this.recover(slot.group)
+    if (slot.uses >= this.policy.maxUses) {
+      this.doom(slot, "uses", now)
+      this.grow(slot.group, undefined, now)
+    } else if (this.policy.concurrency > 1) this.freed(slot, now)
+  }
+
+  /** To a borrower that waits. */
+  private handOver(slot: Slot, waiter: Waiter, now: number): void {
+    const waited = now - waiter.since
+    if (waiter.timerIndex !== -1) this.patience.remove(waiter)
+    this.waits.record(waited)
+    slot.group.idle.remove(slot)
+    this.lend(slot, waiter, waited, now)
+    this.served.push(waiter)
+  }
+
+  /** The first of the queue gets it, or has it prepared. */
+  private give(slot: Slot, waiter: Waiter, now: number): void {
+    waiter.group.queue.leave(waiter)
+    if (this.needsPreparation(slot, now)) this.prepare(slot, waiter, now)
+    else this.handOver(slot, waiter, now)
+  }
+
+  private prepare(slot: Slot, waiter: Waiter, now: number): void {
+    const check = this.needsCheck(slot, now)
+    slot.group.idle.remove(slot)
+    this.attach(slot, waiter)
+    slot.preparing++
+    waiter.activity = this.run(check ? "check" : "borrow", slot, waiter, now)
+    if (this.policy.concurrency > 1) this.freed(slot, now)
+  }
+
+  private attach(slot: Slot, waiter: Waiter): void {
+    waiter.state = "preparing"
+    waiter.slot = slot
+    waiter.group.preparing++
+    if (waiter.deadline !== Infinity && waiter.timerIndex === -1) this.watch(this.patience, waiter, waiter.deadline)
+  }
+
+  private detach(waiter: Waiter): void {
+    waiter.group.preparing--
+    waiter.slot = undefined
+    waiter.activity = undefined
+  }
+
+  /** It goes on waiting, first in the queue; one that polls tries the next idle object, or ends. */
+  private requeue(waiter: Waiter, now: number): void {
+    this.detach(waiter)
+    if (!waiter.polls) {
+      waiter.state = "queued"
+      waiter.group.queue.reenter(waiter)
+      return
+    }
+    const slot = this.suspended || this.closed || waiter.group.queue.size > 0 ? undefined : this.pick(waiter.group, now)
+    if (slot === undefined) {
+      waiter.state = "ended"
+      this.commands.push({ op: "none", waiter })
+    } else if (this.needsPreparation(slot, now)) this.prepare(slot, waiter, now)
+    else this.handOver(slot, waiter, now)
+  }
+
+  private run(kind: "check" | "borrow" | "return", slot: Slot, waiter: Waiter | undefined, now: number): Activity {
+    const activity = new Activity(kind, slot, waiter, now)
+    slot.activities.push(activity)
+    if (kind === "check") slot.group.checks++
+    this.commands.push({ op: "run", activity })
+    return activity
+  }
+
+  private conclude(activity: Activity): void {
+    activity.over = true
+    this.objects.remove(activity)
+    const activities = activity.slot.activities
+    activities.splice(activities.indexOf(activity), 1)
+    if (activity.kind !== "check") return
+    activity.slot.group.checks--
+    if (activity.slot.passedOver) activity.slot.group.idle.unblock(activity.slot)
+  }
+
+  private checked(slot: Slot, waiter: Waiter | undefined, activity: Activity, ok: boolean, now: number): void {
+    this.healthChecks++
+    slot.checkedAt = now
+    if (activity.forBorrower) slot.preparing--
+    if (!ok) {
+      if (slot.doomed === undefined) this.note("Unhealthy", slot, undefined, undefined, now)
+      if (activity.forBorrower) this.lost(slot, now)
+      this.doom(slot, "unhealthy", now)
+      if (waiter !== undefined) this.requeue(waiter, now)
+    } else if (waiter !== undefined) {
+      this.refit(slot, now)
+      if (slot.doomed !== undefined || this.suspended) {
+        slot.since = now
+        this.requeue(waiter, now)
+      } else if (this.policy.hasBorrowHook) {
+        slot.preparing++
+        waiter.activity = this.run("borrow", slot, waiter, now)
+        return
+      } else {
+        this.detach(waiter)
+        this.handOver(slot, waiter, now)
+        return
+      }
+    } else if (slot.idle) this.watchSlot(slot)
+    else if (slot.holders === 0) slot.since = now
+    slot.fresh = true
+    this.freed(slot, now)
+  }
+
+  private preparedOrNot(slot: Slot, waiter: Waiter | undefined, activity: Activity, ok: boolean, now: number): void {
+    slot.preparing--
+    if (ok) {
+      this.refit(slot, now)
+      if (waiter !== undefined && slot.doomed === undefined && !this.suspended) {
+        this.detach(waiter)
+        this.handOver(slot, waiter, now)
+        return
+      }
+      if (waiter !== undefined) this.requeue(waiter, now)
+      if (this.policy.hasReturnHook) {
+        this.run("return", slot, undefined, now)
+        return
+      }
+    } else if (activity.stopped) {
+      if (this.policy.concurrency === 1) {
+        this.doubt(slot, now)
+        return
+      }
+    } else {
+      this.lost(slot, now)
+      this.doom(slot, "failed", now)
+      if (waiter !== undefined) this.requeue(waiter, now)
+    }
+    if (slot.holders === 0) slot.since = now
+    slot.fresh = true
+    this.freed(slot, now)
+  }
+
+  /** Nobody knows in which state it is: it is checked, or destroyed where there is no check. */
+  private doubt(slot: Slot, now: number): void {
+    if (slot.doomed === undefined && this.policy.hasCheck) {
+      this.run("check", slot, undefined, now)
+      return
+    }
+    this.doom(slot, "failed", now)
+    this.freed(slot, now)
+  }
+
+  private unhold(waiter: Waiter): void {
+    if (waiter === this.unwarned) this.unwarned = waiter.next
+    this.held.remove(waiter)
+  }
+
+  /** The borrow is over: it is counted, and the object has one holder less. */
+  private leaveSlot(waiter: Waiter, slot: Slot, now: number): void {
+    waiter.state = "ended"
+    slot.holders--
+    this.returned++
+    this.uses.record(now - waiter.since)
+    if (this.observed) this.note("Returned", slot, waiter, now - waiter.since, now)
+  }
+
+  private end(waiter: Waiter, slot: Slot, unknown: boolean, now: number): void {
+    this.leaveSlot(waiter, slot, now)
+    if (slot.doomed === undefined) {
+      this.refit(slot, now)
+      if (unknown && slot.doomed === undefined && this.policy.concurrency === 1) {
+        this.doubt(slot, now)
+        this.settle(slot.group, now)
+        return
+      }
+    }
+    if (slot.holders === 0) slot.since = now
+    const group = slot.group
+    if (slot.doomed === undefined && group.queue.size === 0) {
+      this.freed(slot, now)
+      return
+    }
+    slot.fresh = true
+    this.freed(slot, now)
+    this.settle(group, now)
+    slot.fresh = false
+  }
+
+  /** Does it fit still? One that is too old or too many must go. */
+  private refit(slot: Slot, now: number): void {
+    const group = slot.group
+    if (slot.expiresAt <= now) this.doom(slot, "lifetime", now)
+    else if (group.size + group.creating > group.max) this.doom(slot, "resized", now)
+  }
+
+  /** It must go. Whoever waits for its preparation is the first in the queue again. */
+  private doom(slot: Slot, reason: Reason, now: number): void {
+    if (slot.state !== "alive" || slot.doomed !== undefined) return
+    const group = slot.group
+    slot.doomed = reason
+    group.alive--
+    group.idle.remove(slot)
+    this.objects.remove(slot)
+    for (const activity of slot.activities) {
+      if (activity.kind === "return") continue
+      const waiter = activity.waiter
+      activity.waiter = undefined
+      this.stop(activity)
+      if (waiter !== undefined) this.requeue(waiter, now)
+    }
+    if (reason === "idle") this.watchIdle(group)
+  }
+
+  private stop(activity: Activity): void {
+    if (activity.stopped) return
+    activity.stopped = true
+    this.commands.push({ op: "stop", activity })
+  }
+
+  /** Something has let go of the object: it is destroyed, or can be lent. */
+  private freed(slot: Slot, now: number): void {
+    if (slot.state !== "alive") return
+    const group = slot.group
+    if (slot.doomed !== undefined) {
+      if (slot.holders > 0 || slot.activities.length > 0) return
+      slot.state = "destroying"
+      slot.destroyedAt = now
+      group.size--
+      group.destroying++
+      group.forget(slot)
+      this.commands.push({ op: "destroy", slot })
+      return
+    }
+    const load = slot.holders + slot.preparing
+    if (this.policy.concurrency === 1) {
+      if (load > 0 || slot.idle || slot.activities.length > 0) return
+      group.idle.add(slot)
+      if (this.idles) this.watchSlot(slot)
+      return
+    }
+    if (load === 0) {
+      group.idle.remove(slot)
+      if (slot.activities.some((activity) => activity.kind !== "check")) return
+      group.idle.add(slot)
+    } else {
+      group.idle.remove(slot)
+      if (load < this.policy.concurrency && !slot.activities.some((a) => a.kind === "check" && a.forBorrower)) {
+        group.idle.addShared(slot, load)
+      }
+    }
+    if (this.idles) this.watchSlot(slot)
+  }
+
+  /** Idle objects to those who wait, then creations for the rest and for the minimum. */
+  private settle(group: Group, now: number): void {
+    if (!this.suspended && !this.closed) {
+      for (let waiter = group.queue.head; waiter !== undefined; waiter = group.queue.head) {
+        const slot = this.pick(group, now)
+        if (slot === undefined) break
+        this.give(slot, waiter, now)
+      }
+    }
+    this.grow(group, group.queue.head, now)
+  }
+
+  private wanted(group: Group): number {
+    const { concurrency, unpooled } = this.policy
+    if (unpooled) return this.suspended ? 0 : group.queue.size - (group.creating - group.orphans)
+    const queued = this.suspended ? 0 : group.queue.size
+    const forWaiters = queued === 0 ? 0 : Math.max(1, Math.ceil(queued / concurrency))
+    return Math.max(forWaiters, group.min - group.alive) - group.creating
+  }
+
+  /** May a creation begin, but for the spacing of attempts? */
+  private hasRoom(group: Group): boolean {
+    const { maxCreating, spare } = this.policy
+    const places = group.size + group.creating + group.destroying
+    return group.creating < maxCreating && places < group.max + spare &&
+      (spare === 0 || group.alive + group.creating < group.max)
+  }
+
+  private grow(group: Group, asker: Waiter | undefined, now: number): void {
+    if (this.closed) return
+    for (let wanted = this.wanted(group); wanted > 0 && this.hasRoom(group); wanted--) {
+      const outage = this.policy.unpooled ? undefined : group.outage
+      if (outage !== undefined) {
+        if (outage.attempt !== undefined) return
+        if (now < outage.retryAt) {
+          if (outage.retryAt !== Infinity) this.watch(this.objects, group.retry, outage.retryAt)
+          return
+        }
+      }
+      const only = this.policy.unpooled ? unserved(group, asker) : undefined
+      const slot = new Slot(this.started++, group, group.attempts, only, now)
+      if (only !== undefined) only.slot = slot
+      if (outage !== undefined) outage.attempt = slot
+      group.creating++
+      group.addSlot(slot)
+      this.commands.push({ op: "create", slot, asker })
+    }
+  }
+
+  /** Would one more have to queue, and are there enough already? */
+  private mustReject(group: Group, now: number): boolean {
+    const { concurrency, maxWaiting } = this.policy
+    if (maxWaiting === Infinity || this.closed) return false
+    const queued = group.queue.size
+    if (this.suspended) return queued >= maxWaiting
+    const covered = group.creating === 0 ? 0 : group.creating * concurrency
+    if (queued < covered) return false
+    const outage = group.outage
+    if (this.hasRoom(group) && (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))) {
+      return false
+    }
+    return queued - covered >= maxWaiting
+  }
+
+  private failed(slot: Slot, failure: unknown, now: number): void {
+    const group = slot.group
+    slot.state = "destroying"
+    slot.destroyedAt = now
+    group.creating--
+    group.destroying++
+    this.createFailures++
+    group.lastFailure = failure
+    this.note("CreateFailed", slot, undefined, failure, now)
+    const only = slot.only
+    if (only !== undefined) {
+      if (this.disown(slot)) this.failWaiters([only], failure, now)
+      return
+    }
+    this.space(slot, false, now)
+    if (group.creating === 0 && group.alive === 0 && group.queue.size > 0) {
+      const waiters: Array<Waiter> = []
+      for (let waiter = group.queue.head; waiter !== undefined; waiter = waiter.next) waiters.push(waiter)
+      this.failWaiters(waiters, failure, now)
+    }
+  }
+
+  private failWaiters(waiters: ReadonlyArray<Waiter>, failure: unknown, now: number): void {
+    for (const waiter of waiters) {
+      this.waits.record(now - waiter.since)
+      this.leave(waiter)
+    }
+    this.commands.push({ op: "fail", waiters, failure })
+  }
+
+  /** Lost before anybody had it: no failure to create, but the next creation is spaced like one. */
+  private lost(slot: Slot, now: number): void {
+    if (slot.doomed === undefined && slot.uses === 0 && !this.policy.unpooled) this.space(slot, true, now)
+  }
+
+  /** The next attempt waits. Creations from before the latest attempt only start its delay anew. */
+  private space(slot: Slot, losing: boolean, now: number): void {
+    const group = slot.group
+    const outage = group.outage ??= { retryAt: -1, failedAt: now, delay: 0, attempt: undefined, losing: false }
+    outage.failedAt = now
+    if (losing) outage.losing = true
+    if (outage.attempt === slot) outage.attempt = undefined
+    if (outage.retryAt === -1 || slot.attempt === group.attempts) {
+      group.attempts++
+      outage.retryAt = Infinity
+      this.commands.push({ op: "space", group })
+    } else if (outage.retryAt !== Infinity) outage.retryAt = now + outage.delay
+  }
+
+  private recover(group: Group): void {
+    group.outage = undefined
+    this.objects.remove(group.retry)
+    this.commands.push({ op: "recovered", group })
+  }
+
+  /** It is interrupted, and in flight no more; its place stays taken until it has ended. */
+  private abort(slot: Slot, now: number): void {
+    const group = slot.group
+    this.objects.remove(slot)
+    slot.state = "destroying"
+    slot.destroyedAt = now
+    group.creating--
+    group.destroying++
+    if (group.outage !== undefined && group.outage.attempt === slot) group.outage.attempt = undefined
+    if (slot.only !== undefined && this.disown(slot)) slot.only.slot = undefined
+    this.commands.push({ op: "abort", slot })
+  }
+
+  /** The creation for one borrower has ended. Does it wait still? */
+  private disown(slot: Slot): boolean {
+    const only = slot.only!
+    if (only.state === "queued" && only.slot === slot) return true
+    slot.group.orphans--
+    return false
+  }
+
+  /** Out of the queue or of its preparation; the next may take its place there. */
+  private leave(waiter: Waiter): void {
+    const group = waiter.group
+    if (waiter.timerIndex !== -1) this.patience.remove(waiter)
+    if (waiter.state === "queued") {
+      group.queue.leave(waiter)
+      if (waiter.slot !== undefined) group.orphans++
+      waiter.slot = undefined
+      waiter.state = "ended"
+      return
+    }
+    const activity = waiter.activity!
+    const slot = waiter.slot!
+    this.detach(waiter)
+    waiter.state = "ended"
+    const next = this.suspended || this.closed ? undefined : group.queue.head
+    if (next !== undefined) {
+      group.queue.leave(next)
+      this.attach(slot, next)
+      next.activity = activity
+      activity.waiter = next
+      return
+    }
+    activity.waiter = undefined
+    if (activity.kind === "borrow") this.stop(activity)
+  }
+
+  /** It waits for nothing. */
+  private giveUp(waiter: Waiter): void {
+    if (waiter.state === "new") {
+      waiter.state = "queued"
+      waiter.group.queue.enter(waiter)
+    }
+    this.giveUpAll([waiter], waiter.since)
+  }
+
+  private giveUpAll(waiters: Array<Waiter>, now: number): void {
+    if (waiters.length === 0) return
+    const counts = this.counts()
+    waiters.sort((a, b) => a.seq - b.seq)
+    const groups = new Set<Group>()
+    for (const waiter of waiters) {
+      this.timeouts++
+      this.note("TimedOut", undefined, waiter, undefined, now)
+      this.waits.record(now - waiter.since)
+      this.leave(waiter)
+      groups.add(waiter.group)
+    }
+    this.commands.push({ op: "timeout", waiters, counts })
+    for (const group of groups) this.settle(group, now)
+  }
+
+  private due(node: Slot | Activity | Moment, now: number): void {
+    switch (node.tag) {
+      case "slot":
+        this.slotDue(node, now)
+        return
+      case "activity":
+        this.commands.push({ op: "desert", activity: node })
+        this.ran(node, false, now)
+        return
+      case "retry":
+        this.settle(node.group, now)
+        return
+      case "idle":
+        this.reap(node.group, now)
+        return
+    }
+  }
+
+  private slotDue(slot: Slot, now: number): void {
+    switch (slot.state) {
+      case "creating":
+        this.lateCreation(slot, now)
+        return
+      case "destroying":
+        this.commands.push({ op: "leave", slot })
+        this.gone(slot, now)
+        return
+      case "alive":
+        if (slot.expiresAt <= now) {
+          this.doom(slot, "lifetime", now)
+          this.freed(slot, now)
+          this.settle(slot.group, now)
+          return
+        }
+        if (this.healthDue(slot) <= now) {
+          if (this.policy.concurrency === 1) slot.group.idle.block(slot)
+          this.run("check", slot, undefined, now)
+        }
+        this.watchSlot(slot)
+        return
+      case "gone":
+        return
+    }
+  }
+
+  private lateCreation(slot: Slot, now: number): void {
+    const failure = this.late()
+    this.failed(slot, failure, now)
+    this.commands.push({ op: "late", slot, failure })
+    this.settle(slot.group, now)
+  }
+
+  private reap(group: Group, now: number): void {
+    const { idleTimeToLive } = this.policy
+    for (let slot = group.idle.whole.head; slot !== undefined; slot = group.idle.whole.head) {
+      if (group.alive <= group.min || slot.since + idleTimeToLive > now) break
+      this.doom(slot, "idle", now)
+      this.freed(slot, now)
+    }
+    this.watchIdle(group)
+  }
+
+  private warnAndRevoke(now: number): void {
+    const { borrowLimit, borrowWarning } = this.policy
+    for (let w = this.unwarned; w !== undefined && w.since + borrowWarning <= now; w = this.unwarned) {
+      this.unwarned = w.next
+      this.note("Overdue", w.slot, w, undefined, now)
+      this.commands.push({ op: "overdue", waiter: w })
+    }
+    if (borrowLimit === Infinity) return
+    for (let w = this.held.head; w !== undefined && w.since + borrowLimit <= now; w = this.held.head) {
+      this.revoke(w, "revoked", now)
+    }
+  }
+
+  private watch<T extends Timed>(heap: Heap<T>, node: T, at: number): void {
+    heap.set(node, at)
+    if (at < this.wakeAt) this.wakeAt = at
+  }
+
+  /** When an object that can be checked is to be checked next. */
+  private healthDue(slot: Slot): number {
+    if (slot.doomed !== undefined || slot.activities.length > 0) return Infinity
+    if (this.policy.concurrency === 1 && !slot.idle) return Infinity
+    return Math.max(slot.checkedAt, slot.holders === 0 ? slot.since : 0) + this.policy.healthInterval
+  }
+
+  /** Deadlines only move later while it is lent and returned: an earlier one in the heap is looked at again then. */
+  private watchSlot(slot: Slot): void {
+    const at = Math.min(slot.expiresAt, this.healthDue(slot))
+    if (at < slot.timerAt) this.watch(this.objects, slot, at)
+    this.watchIdle(slot.group)
+  }
+
+  private watchIdle(group: Group): void {
+    const { idleTimeToLive } = this.policy
+    if (idleTimeToLive === Infinity || group.alive <= group.min) return
+    const oldest = group.idle.whole.head
+    if (oldest === undefined) return
+    const at = oldest.since + idleTimeToLive
+    if (at < group.reaper.timerAt) this.watch(this.objects, group.reaper, at)
+  }
+
+  private note(
+    tag: Happening["tag"],
+    slot: Slot | undefined,
+    waiter: Waiter | undefined,
+    detail: unknown,
+    at: number
+  ): void {
+    if (!this.observed) return
+    this.happenings.push({ tag, at, group: slot?.group ?? waiter?.group, slot, waiter, detail })
+  }
+}

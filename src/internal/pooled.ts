@@ -1,0 +1,102 @@
+/** What is behind a `Pool`: a core, and the group of it that borrowers go to. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Pipeable from "effect/Pipeable"
+import * as Predicate from "effect/Predicate"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { Core } from "./core.ts"
+import type { Pooled } from "./lease.ts"
+import type { Pool } from "./pool-types.ts"
+import { TypeId } from "./pool-types.ts"
+import type { Fixed, Hooks, Raw } from "./settings.ts"
+import { read, readBounds } from "./settings.ts"
+import { statsOf } from "./snapshot.ts"
+import type { Group } from "./state.ts"
+import type { Event, Stats } from "./stats.ts"
+
+export class PoolImpl extends Pipeable.Class implements Pooled {
+  readonly [TypeId] = { _A: (a: unknown) => a, _E: (e: never) => e }
+  readonly core: Core
+  private readonly only: Group
+
+  constructor(core: Core, only: Group) {
+    super()
+    this.core = core
+    this.only = only
+  }
+
+  group(): Group {
+    return this.only
+  }
+
+  /** A transition, and what follows from it. */
+  private step(transition: (now: number) => void): Effect.Effect<void> {
+    return Effect.sync(() => {
+      transition(this.core.now())
+      this.core.flush()
+    })
+  }
+
+  invalidate(object: unknown): Effect.Effect<void> {
+    return this.step((now) => this.core.machine.invalidate(this.only, object, now))
+  }
+
+  resize(bounds: object): Effect.Effect<void> {
+    return this.step((now) => {
+      if (this.core.machine.closed) return
+      const next = readBounds(this.core.name, bounds as Raw, this.only)
+      this.core.machine.resize(this.only, next, now)
+    })
+  }
+
+  get evict(): Effect.Effect<void> {
+    return this.step((now) => this.core.machine.evict(this.only, now))
+  }
+
+  get suspend(): Effect.Effect<void> {
+    return this.step((now) => this.core.machine.suspend(now))
+  }
+
+  get resume(): Effect.Effect<void> {
+    return this.step((now) => this.core.machine.resume(now))
+  }
+
+  get awaitReady(): Effect.Effect<void, unknown> {
+    return this.core.awaitReady(this.only)
+  }
+
+  get stats(): Effect.Effect<Stats> {
+    return Effect.sync(() => statsOf(this.core, this.only))
+  }
+
+  get events(): Stream.Stream<Event> {
+    return this.core.events.stream
+  }
+
+  get shutdown(): Effect.Effect<void> {
+    return this.core.shutdown
+  }
+}
+
+export const isPool = (u: unknown): u is Pool<unknown, unknown> => Predicate.hasProperty(u, TypeId)
+
+/** The pool behind the public type. */
+export const of = (pool: unknown): PoolImpl => pool as PoolImpl
+
+/** Makes a pool in the current Scope. */
+export const make = (options: object, fixed?: Fixed): Effect.Effect<PoolImpl, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+    const raw = options as Raw
+    const { acquire } = raw
+    const create = Effect.isEffect(acquire) ? () => acquire as ReturnType<Hooks["acquire"]> : undefined
+    const core = new Core(read(raw, create, fixed), context)
+    const group = core.machine.addGroup(undefined, core.settings.bounds)
+    const pool = new PoolImpl(core, group)
+    // not `Effect.addFinalizer`: the closing must see the Scope and the fiber in which it runs
+    return Effect.map(Scope.addFinalizer(Context.get(context, Scope.Scope), core.shutdown), () => {
+      core.machine.start(group, core.now())
+      core.flush()
+      return pool
+    })
+  })

@@ -1,0 +1,230 @@
+/** Options, checked and resolved: durations in milliseconds, defaults filled in. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import type { Policy } from "./policy.ts"
+import type { Bounds } from "./state.ts"
+
+/** The hooks as the pool runs them, for objects of any type. */
+export interface Hooks {
+  readonly acquire: (key: unknown) => Effect.Effect<unknown, unknown, unknown>
+  readonly healthCheck: ((object: unknown, key: unknown) => Effect.Effect<boolean, unknown, unknown>) | undefined
+  readonly onBorrow: ((object: unknown, key: unknown) => Effect.Effect<unknown, unknown, unknown>) | undefined
+  readonly onReturn:
+    | ((object: unknown, exit: Exit.Exit<unknown, unknown>, key: unknown) => Effect.Effect<unknown, unknown, unknown>)
+    | undefined
+  readonly describe: ((object: unknown, key: unknown) => unknown) | undefined
+  readonly createRetry: Schedule.Schedule<unknown, unknown>
+}
+
+export interface Settings {
+  readonly name: string
+  readonly bounds: Bounds
+  readonly policy: Policy
+  readonly hooks: Hooks
+  readonly shutdownTimeout: number
+}
+
+/** What the options of a pool are before anything is known of them. */
+export type Raw = Readonly<Record<string, unknown>>
+
+const defaultRetry: Schedule.Schedule<unknown, unknown> = Schedule.exponential("50 millis").pipe(
+  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(2)))),
+  Schedule.jittered
+)
+
+interface Rule {
+  readonly least: number
+  readonly whole: boolean
+  readonly infinite: boolean
+  readonly most?: number
+}
+
+const count: Rule = { least: 1, whole: true, infinite: true }
+
+const show = (value: unknown): string => {
+  if (Predicate.isString(value)) return JSON.stringify(value)
+  if (Duration.isDuration(value)) return Duration.format(value)
+  if (Predicate.isFunction(value)) return "a function"
+  try {
+    return Predicate.isObjectOrArray(value) ? JSON.stringify(value) : String(value)
+  } catch {
+    return "an object"
+  }
+}
+
+/** Collects what is wrong, so that one message can tell all of it. */
+class Reader {
+  readonly problems: Array<string> = []
+  readonly raw: Raw
+
+  constructor(raw: Raw) {
+    this.raw = raw
+  }
+
+  number(name: string, fallback: number | undefined, rule: Rule): number {
+    const value = this.raw[name]
+    if (value === undefined) {
+      if (fallback === undefined) this.problems.push(`${name} (undefined) is required`)
+      return fallback ?? rule.least
+    }
+    if (!Predicate.isNumber(value) || Number.isNaN(value)) {
+      this.problems.push(`${name} (${show(value)}) must be a number`)
+      return fallback ?? rule.least
+    }
+    if (value < rule.least) this.problems.push(`${name} (${value}) must be at least ${rule.least}`)
+    else if (rule.most !== undefined && value > rule.most) {
+      this.problems.push(`${name} (${value}) must be at most ${rule.most}`)
+    } else if (value === Infinity) {
+      if (!rule.infinite) this.problems.push(`${name} (${value}) must be finite`)
+    } else if (rule.whole && !Number.isInteger(value)) {
+      this.problems.push(`${name} (${value}) must be a whole number`)
+    }
+    return value
+  }
+
+  duration(name: string, fallback: number, zero: boolean): number {
+    const value = this.raw[name]
+    if (value === undefined) return fallback
+    const duration = Option.getOrUndefined(readDuration(value))
+    if (duration === undefined) {
+      this.problems.push(`${name} (${show(value)}) must be a duration, such as "5 seconds"`)
+      return fallback
+    }
+    const millis = Duration.toMillis(duration)
+    if (millis < 0) this.problems.push(`${name} (${show(value)}) must not be negative`)
+    else if (millis === 0 && !zero) this.problems.push(`${name} (${show(value)}) must be longer than zero`)
+    return millis
+  }
+
+  oneOf<const A extends string>(name: string, fallback: A, ...values: ReadonlyArray<A>): A {
+    const value = this.raw[name]
+    if (value === undefined) return fallback
+    const found = values.concat(fallback).find((known) => known === value)
+    if (found !== undefined) return found
+    const known = [fallback, ...values].map((known) => JSON.stringify(known)).join(" or ")
+    this.problems.push(`${name} (${show(value)}) must be ${known}`)
+    return fallback
+  }
+
+  hook<F>(name: string): F | undefined {
+    const value = this.raw[name]
+    if (value !== undefined && !Predicate.isFunction(value)) {
+      this.problems.push(`${name} (${show(value)}) must be a function`)
+      return undefined
+    }
+    return value as F | undefined
+  }
+}
+
+const readDuration = (value: unknown): Option.Option<Duration.Duration> => {
+  if (Predicate.isNumber(value) && Number.isNaN(value)) return Option.none()
+  try {
+    return Duration.fromInput(value as Duration.Input)
+  } catch {
+    return Option.none()
+  }
+}
+
+const second = 1000
+
+/** What a layer decides, and no option can. */
+export interface Fixed {
+  readonly unpooled?: boolean
+  readonly spare?: number
+}
+
+const describeBounds = (min: number, max: number): ReadonlyArray<string> =>
+  min > max ? [`min (${min}) must not exceed max (${max})`] : []
+
+const fail = (name: string, problems: ReadonlyArray<string>): never => {
+  throw new Error(`Pool "${name}": ${problems.join("; ")}`)
+}
+
+/** Reads the options, or throws an error that names every wrong one. */
+export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fixed = {}): Settings => {
+  const reader = new Reader(raw)
+  const name = Predicate.isString(raw["name"]) ? raw["name"] : "pool"
+  if (raw["name"] !== undefined && !Predicate.isString(raw["name"])) {
+    reader.problems.push(`name (${show(raw["name"])}) must be a string`)
+  }
+  if (acquire === undefined) reader.problems.push("acquire must be an Effect")
+  const max = reader.number("max", undefined, count)
+  const min = reader.number("min", Math.min(1, max), { least: 0, whole: true, infinite: false })
+  reader.problems.push(...describeBounds(min, max))
+  const borrowWarning = reader.duration("borrowWarning", Infinity, false)
+  const borrowLimit = reader.duration("borrowLimit", Infinity, false)
+  const healthCheck = reader.hook<NonNullable<Hooks["healthCheck"]>>("healthCheck")
+  const onBorrow = reader.hook<NonNullable<Hooks["onBorrow"]>>("onBorrow")
+  const onReturn = reader.hook<NonNullable<Hooks["onReturn"]>>("onReturn")
+  const describe = reader.hook<NonNullable<Hooks["describe"]>>("describe")
+  const healthInterval = reader.duration("healthInterval", 60 * second, false)
+  const healthAfterIdle = reader.duration("healthAfterIdle", Infinity, true)
+  const createRetry = raw["createRetry"] ?? defaultRetry
+  if (!Schedule.isSchedule(createRetry)) reader.problems.push(`createRetry (${show(createRetry)}) must be a Schedule`)
+  const policy: Policy = {
+    concurrency: reader.number("concurrency", 1, count),
+    order: reader.oneOf("order", "lifo", "fifo"),
+    borrowTimeout: reader.duration("borrowTimeout", 30 * second, true),
+    maxWaiting: reader.number("maxWaiting", Infinity, { least: 0, whole: true, infinite: true }),
+    maxUses: reader.number("maxUses", Infinity, count),
+    maxCreating: reader.number("maxCreating", Infinity, count),
+    createTimeout: reader.duration("createTimeout", 10 * second, false),
+    destroyTimeout: reader.duration("destroyTimeout", 30 * second, false),
+    idleTimeToLive: reader.duration("idleTimeToLive", Infinity, true),
+    timeToLive: reader.duration("timeToLive", Infinity, false),
+    jitter: reader.number("jitter", 0.025, { least: 0, most: 1, whole: false, infinite: false }),
+    borrowWarning,
+    borrowLimit,
+    healthInterval: healthCheck === undefined ? Infinity : healthInterval,
+    healthAfterIdle: healthCheck === undefined ? Infinity : healthAfterIdle,
+    healthTimeout: reader.duration("healthTimeout", 5 * second, false),
+    hookTimeout: reader.duration("hookTimeout", 10 * second, false),
+    hasCheck: healthCheck !== undefined,
+    hasBorrowHook: onBorrow !== undefined,
+    hasReturnHook: onReturn !== undefined,
+    unpooled: fixed.unpooled ?? false,
+    spare: fixed.spare ?? 0
+  }
+  if (borrowWarning > borrowLimit) {
+    reader.problems.push(
+      `borrowWarning (${show(raw["borrowWarning"])}) must not exceed borrowLimit (${show(raw["borrowLimit"])})`
+    )
+  }
+  const shutdownTimeout = reader.duration("shutdownTimeout", 20 * second, true)
+  if (reader.problems.length > 0) return fail(name, reader.problems)
+  return {
+    name,
+    bounds: { min, max },
+    policy,
+    hooks: {
+      acquire: acquire!,
+      healthCheck,
+      onBorrow,
+      onReturn,
+      describe,
+      createRetry: createRetry as Schedule.Schedule<unknown, unknown>
+    },
+    shutdownTimeout
+  }
+}
+
+/** New bounds, from what is asked for and what there is; throws like `read`. */
+export const readBounds = (name: string, raw: Raw, now: Bounds): Bounds => {
+  const reader = new Reader(raw)
+  const max = reader.number("max", now.max, count)
+  const min = reader.number("min", now.min, { least: 0, whole: true, infinite: false })
+  reader.problems.push(...describeBounds(min, max))
+  return reader.problems.length > 0 ? fail(name, reader.problems) : { min, max }
+}
+
+/** The time limit of one borrow, in milliseconds; throws like `read`. */
+export const readTimeout = (name: string, timeout: unknown): number => {
+  const reader = new Reader({ timeout })
+  const millis = reader.duration("timeout", Infinity, true)
+  return reader.problems.length > 0 ? fail(name, reader.problems) : millis
+}
+

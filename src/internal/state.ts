@@ -1,0 +1,266 @@
+/** What a pool's state is made of; its transitions are in `machine.ts`. */
+import type { Timed } from "./heap.ts"
+import { Idle } from "./idle.ts"
+import type { Linked } from "./list.ts"
+import type { Reason } from "./policy.ts"
+import type { Waiter } from "./waiters.ts"
+import { Queue } from "./waiters.ts"
+
+/** One place: an object from the beginning of its creation until its finalizers have ended. */
+export class Slot implements Linked<Slot>, Timed {
+  prev: Slot | undefined = undefined
+  next: Slot | undefined = undefined
+  timerAt = Infinity
+  timerIndex = -1
+  readonly tag = "slot"
+  readonly id: number
+  readonly group: Group
+  state: "creating" | "alive" | "destroying" | "gone" = "creating"
+  /** What the interpreter keeps of it. */
+  resource: unknown = undefined
+  value: unknown = undefined
+  /** Where it stands in its group's `slots`. */
+  index = -1
+  /** The attempts before it began, to tell an attempt from a straggler. */
+  readonly attempt: number
+  /** The only borrower that it may serve, where objects are not pooled. */
+  readonly only: Waiter | undefined
+  readonly startedAt: number
+  createdAt = -1
+  /** Since when it is idle, or in use. */
+  since = 0
+  /** Since when nothing was known of its health. */
+  checkedAt = 0
+  destroyedAt = 0
+  expiresAt = Infinity
+  uses = 0
+  holders = 0
+  /** Borrowers for whom it is being prepared. */
+  preparing = 0
+  /** Must go, and why. */
+  doomed: Reason | undefined = undefined
+  /** In the list of the wholly idle. */
+  idle = false
+  /** In that list, but being checked. */
+  passedOver = false
+  /** In the list of those with this many borrowers. */
+  sharedAt = 0
+  /** Straight from its creation, its return or a check. */
+  fresh = false
+  /** Checks and hooks that run on it. */
+  readonly activities: Array<Activity> = []
+
+  constructor(id: number, group: Group, attempt: number, only: Waiter | undefined, now: number) {
+    this.id = id
+    this.group = group
+    this.attempt = attempt
+    this.only = only
+    this.startedAt = now
+  }
+}
+
+/** A check or a hook that runs on an object. */
+export class Activity implements Timed {
+  timerAt = Infinity
+  timerIndex = -1
+  readonly tag = "activity"
+  readonly kind: "check" | "borrow" | "return"
+  readonly slot: Slot
+  readonly startedAt: number
+  /** For whom; the next borrower may take the place of one that leaves. */
+  waiter: Waiter | undefined
+  /** Begun to hand the object to a borrower, whoever that will be. */
+  readonly forBorrower: boolean
+  /** It has been interrupted, because there is nothing left to run it for. */
+  stopped = false
+  /** Of a return: the end of the borrow hit the object while it was used. */
+  unknown = false
+  over = false
+  /** What the interpreter keeps of it. */
+  fiber: unknown = undefined
+
+  constructor(kind: "check" | "borrow" | "return", slot: Slot, waiter: Waiter | undefined, now: number) {
+    this.kind = kind
+    this.slot = slot
+    this.waiter = waiter
+    this.forBorrower = kind !== "return" && waiter !== undefined
+    this.startedAt = now
+  }
+}
+
+/** Attempts to create are spaced: since the first failure, and until one succeeds. */
+export interface Outage {
+  /** The earliest moment of the next attempt; `Infinity` while its spacing is not known yet. */
+  retryAt: number
+  /** The latest failure. */
+  failedAt: number
+  delay: number
+  /** The attempt that is under way. */
+  attempt: Slot | undefined
+  /** Objects were lost before anybody had them: a creation that succeeds does not end it, a hand-over does. */
+  losing: boolean
+}
+
+/** A moment of a group: when the next attempt may begin, or when the longest idle object has been idle too long. */
+export class Moment implements Timed {
+  timerAt = Infinity
+  timerIndex = -1
+  readonly tag: "retry" | "idle"
+  readonly group: Group
+
+  constructor(tag: "retry" | "idle", group: Group) {
+    this.tag = tag
+    this.group = group
+  }
+}
+
+/** The objects and borrowers of one key; a pool without keys is one group. */
+export class Group {
+  readonly key: unknown
+  min: number
+  max: number
+  readonly queue = new Queue()
+  readonly idle = new Idle()
+  readonly slots: Array<Slot> = []
+  /** Objects idle, in use or checked. */
+  size = 0
+  creating = 0
+  destroying = 0
+  /** Objects that need not go. */
+  alive = 0
+  /** Borrowers for whom an object is being prepared. */
+  preparing = 0
+  /** Checks under way. */
+  checks = 0
+  /** Creations for one borrower that has left. */
+  orphans = 0
+  attempts = 0
+  outage: Outage | undefined = undefined
+  lastFailure: unknown = undefined
+  readonly retry: Moment = new Moment("retry", this)
+  readonly reaper: Moment = new Moment("idle", this)
+  private readonly places = new Map<unknown, Slot | Set<Slot>>()
+
+  constructor(key: unknown, min: number, max: number) {
+    this.key = key
+    this.min = min
+    this.max = max
+  }
+
+  get waiting(): number {
+    return this.queue.size + this.preparing
+  }
+
+  addSlot(slot: Slot): void {
+    slot.index = this.slots.length
+    this.slots.push(slot)
+  }
+
+  removeSlot(slot: Slot): void {
+    const last = this.slots.pop()!
+    if (last !== slot) {
+      last.index = slot.index
+      this.slots[slot.index] = last
+    }
+    slot.index = -1
+  }
+
+  /** Every place that holds this very value. */
+  holding(value: unknown): ReadonlyArray<Slot> {
+    const found = this.places.get(value)
+    return found === undefined ? [] : found instanceof Slot ? [found] : [...found]
+  }
+
+  remember(slot: Slot): void {
+    const found = this.places.get(slot.value)
+    if (found === undefined) this.places.set(slot.value, slot)
+    else if (found instanceof Slot) this.places.set(slot.value, new Set([found, slot]))
+    else found.add(slot)
+  }
+
+  forget(slot: Slot): void {
+    const found = this.places.get(slot.value)
+    if (found === slot) this.places.delete(slot.value)
+    else if (found instanceof Set) {
+      found.delete(slot)
+      if (found.size === 0) this.places.delete(slot.value)
+    }
+  }
+}
+
+export interface Counts {
+  readonly size: number
+  readonly max: number
+  readonly inUse: number
+  readonly creating: number
+  readonly destroying: number
+  readonly waiting: number
+}
+
+/** What must be done outside. */
+export type Command =
+  /** Begin the creation. */
+  | { readonly op: "create"; readonly slot: Slot; readonly asker: Waiter | undefined }
+  /** Interrupt the creation, do not wait for its end; what it makes is destroyed. */
+  | { readonly op: "abort"; readonly slot: Slot }
+  /** Run its finalizers. */
+  | { readonly op: "destroy"; readonly slot: Slot }
+  /** Its finalizers take too long: they are left to themselves. */
+  | { readonly op: "leave"; readonly slot: Slot }
+  /** Begin a check or a hook. */
+  | { readonly op: "run"; readonly activity: Activity }
+  /** Interrupt a check or a hook; its end is told. */
+  | { readonly op: "stop"; readonly activity: Activity }
+  /** Interrupt a check or a hook that took too long; its end is of no interest. */
+  | { readonly op: "desert"; readonly activity: Activity }
+  /** A creation has failed at its deadline: as `abort`. */
+  | { readonly op: "late"; readonly slot: Slot; readonly failure: unknown }
+  /** How long until the next attempt? Answer with `spaced`. */
+  | { readonly op: "space"; readonly group: Group }
+  /** The schedule of attempts starts over. */
+  | { readonly op: "recovered"; readonly group: Group }
+  /** They waited too long. */
+  | { readonly op: "timeout"; readonly waiters: ReadonlyArray<Waiter>; readonly counts: Counts }
+  /** Too many wait. */
+  | { readonly op: "reject"; readonly waiter: Waiter }
+  /** The creation they waited for failed, and there is no other. */
+  | { readonly op: "fail"; readonly waiters: ReadonlyArray<Waiter>; readonly failure: unknown }
+  /** The pool is closed. */
+  | { readonly op: "close"; readonly waiters: ReadonlyArray<Waiter> }
+  /** There was no idle object for one that polls. */
+  | { readonly op: "none"; readonly waiter: Waiter }
+  /** The borrow is over, and its hook too. */
+  | { readonly op: "returned"; readonly waiter: Waiter }
+  | { readonly op: "overdue"; readonly waiter: Waiter }
+  | { readonly op: "revoke"; readonly waiter: Waiter; readonly reason: "revoked" | "shutdown" }
+
+/** What happened, for those who listen. */
+export interface Happening {
+  readonly tag:
+    | "Created"
+    | "CreateFailed"
+    | "Borrowed"
+    | "Returned"
+    | "Destroyed"
+    | "TimedOut"
+    | "Rejected"
+    | "Cancelled"
+    | "Unhealthy"
+    | "Overdue"
+    | "Revoked"
+    | "Resized"
+    | "Suspended"
+    | "Resumed"
+    | "Evicted"
+  readonly at: number
+  readonly group: Group | undefined
+  readonly slot: Slot | undefined
+  readonly waiter: Waiter | undefined
+  /** A duration in milliseconds, a reason, or the failure. */
+  readonly detail: unknown
+}
+
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+}
