@@ -325,10 +325,9 @@ class Get {
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
     const group = this.pool.group()
-    const ready = core.machine.isReady(group)
-    if (this.polls && !ready) return Exit.succeed(Option.none())
+    if (this.polls && !core.machine.isReady(group)) return Exit.succeed(Option.none())
     const limit = this.polls ? "poll" : core.patience(this.timeout)
-    if (ready && !core.machine.policy.hasBorrowHook && !core.machine.policy.hasCheck) {
+    if (core.machine.isHit(group, core.now())) {
       const lease = new GetLease(core, group, scope, limit)
       return Effect.flatMap(Scope.addFinalizerExit(scope, lease.finalize), () => lease as unknown as AnyEffect)
     }

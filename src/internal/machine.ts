@@ -102,11 +102,14 @@ export class Machine {
   borrow(waiter: Waiter, timeout: number, now: number): Slot | undefined {
     const group = waiter.group
     if (group.queue.size === 0 && !this.suspended && !this.closed) {
-      const slot = this.pick(group, now)
+      const slot = group.idle.next(this.policy.order)
       if (slot !== undefined) {
+        if (slot.expiresAt <= now) {
+          this.expire(slot, now)
+          return this.borrow(waiter, timeout, now)
+        }
         if (!this.needsPreparation(slot, now)) {
-          group.idle.remove(slot)
-          this.lend(slot, waiter, 0, now)
+          this.lendAtOnce(slot, waiter, now)
           return slot
         }
         this.arrive(waiter, timeout, now)
@@ -136,8 +139,17 @@ export class Machine {
 
   /** Would a newcomer be lent an idle object now, or have one prepared? */
   isReady(group: Group): boolean {
-    return group.queue.size === 0 && !this.suspended && !this.closed &&
-      group.idle.next(this.policy.order) !== undefined
+    return this.nextFor(group) !== undefined
+  }
+
+  /** Would a newcomer be lent an idle object at once? */
+  isHit(group: Group, now: number): boolean {
+    const slot = this.nextFor(group)
+    return slot !== undefined && !this.needsPreparation(slot, now)
+  }
+
+  private nextFor(group: Group): Slot | undefined {
+    return group.queue.size === 0 && !this.suspended && !this.closed ? group.idle.next(this.policy.order) : undefined
   }
 
   /** Is there nothing but a return that can serve this borrower? */
@@ -154,11 +166,14 @@ export class Machine {
     const group = waiter.group
     waiter.polls = true
     if (group.queue.size === 0 && !this.suspended && !this.closed) {
-      const slot = this.pick(group, now)
+      const slot = group.idle.next(this.policy.order)
       if (slot !== undefined) {
+        if (slot.expiresAt <= now) {
+          this.expire(slot, now)
+          return this.poll(waiter, now)
+        }
         if (!this.needsPreparation(slot, now)) {
-          group.idle.remove(slot)
-          this.lend(slot, waiter, 0, now)
+          this.lendAtOnce(slot, waiter, now)
           return slot
         }
         this.arrive(waiter, Infinity, now)
@@ -178,7 +193,7 @@ export class Machine {
     this.note("Cancelled", undefined, waiter, undefined, now)
     this.waits.record(now - waiter.since)
     const prepared = waiter.state === "preparing"
-    this.leave(waiter)
+    this.leave(waiter, now)
     if (prepared) this.settle(waiter.group, now)
   }
 
@@ -244,8 +259,10 @@ export class Machine {
     slot.fresh = true
     const only = slot.only
     if (only !== undefined) {
-      if (this.disown(slot)) this.give(slot, only, now)
-      else this.doom(slot, "idle", now)
+      if (this.disown(slot)) {
+        only.slot = undefined
+        if (!this.suspended) this.give(slot, only, now)
+      }
     } else this.refit(slot, now)
     this.freed(slot, now)
     this.settle(group, now)
@@ -326,16 +343,27 @@ export class Machine {
   // ---------------------------------------------------------------------------------------------------------------
 
   invalidate(group: Group, value: unknown, now: number): void {
-    for (const slot of group.holding(value)) {
+    const slots = group.holding(value)
+    for (const slot of slots) group.idle.remove(slot)
+    for (const slot of slots) {
       this.doom(slot, "invalidated", now)
       this.freed(slot, now)
     }
     this.settle(group, now)
   }
 
+  /** The object of one holder must go. */
+  condemn(waiter: Waiter, now: number): void {
+    if (waiter.state !== "holding") return
+    this.doom(waiter.slot!, "invalidated", now)
+    this.settle(waiter.group, now)
+  }
+
   /** Every object alive or being created now must go. */
   evict(group: Group, now: number): void {
     this.note("Evicted", undefined, undefined, undefined, now)
+    // whoever loses one of them gets none of the others
+    for (const slot of group.slots) group.idle.remove(slot)
     for (const slot of group.slots.slice()) {
       if (slot.state === "creating") this.abort(slot, now)
       else {
@@ -355,7 +383,7 @@ export class Machine {
     group.min = bounds.min
     group.max = bounds.max
     this.note("Resized", undefined, undefined, bounds, now)
-    while (group.size + group.creating > group.max) {
+    while (this.surplus(group) > 0) {
       const idle = group.idle.whole.head
       if (idle !== undefined) {
         this.doom(idle, "resized", now)
@@ -400,7 +428,7 @@ export class Machine {
         }
       }
       for (let waiter = group.queue.head; waiter !== undefined; waiter = group.queue.head) {
-        this.leave(waiter)
+        this.leave(waiter, now)
         this.waits.record(now - waiter.since)
         waiters.push(waiter)
       }
@@ -461,16 +489,17 @@ export class Machine {
     }
     this.warnAndRevoke(now)
     const late: Array<Waiter> = []
-    for (let first = this.patience.first; first !== undefined && first.timerAt <= now; first = this.patience.first) {
-      this.patience.remove(first)
-      late.push(first)
-    }
+    // the queues first: what has left the heap looks like one whose deadline is ordered by its arrival
     for (const group of this.groups.values()) {
       for (let waiter = group.queue.patient; waiter !== undefined; waiter = waiter.next) {
         if (waiter.timerIndex !== -1 || waiter.deadline === Infinity) continue
         if (waiter.deadline > now) break
         late.push(waiter)
       }
+    }
+    for (let first = this.patience.first; first !== undefined && first.timerAt <= now; first = this.patience.first) {
+      this.patience.remove(first)
+      late.push(first)
     }
     this.giveUpAll(late, now)
     this.wakeAt = this.nextDeadline()
@@ -565,12 +594,28 @@ export class Machine {
     }
   }
 
+  /** It is too old, and nobody has looked at it since. */
+  private expire(slot: Slot, now: number): void {
+    this.doom(slot, "lifetime", now)
+    this.freed(slot, now)
+    this.settle(slot.group, now)
+  }
+
   private needsPreparation(slot: Slot, now: number): boolean {
     return this.policy.hasBorrowHook || this.needsCheck(slot, now)
   }
 
   private needsCheck(slot: Slot, now: number): boolean {
     return !slot.fresh && slot.holders === 0 && slot.preparing === 0 && now - slot.since >= this.policy.healthAfterIdle
+  }
+
+  /** The hot case: usually there is nothing else to do. */
+  private lendAtOnce(slot: Slot, waiter: Waiter, now: number): void {
+    const { group } = slot
+    const { outage } = group
+    group.idle.remove(slot)
+    this.lend(slot, waiter, 0, now)
+    if (slot.doomed !== undefined || group.outage !== outage) this.settle(group, now)
   }
 
   private lend(slot: Slot, waiter: Waiter, waited: number, now: number): void {
@@ -589,10 +634,8 @@ export class Machine {
     }
     if (this.observed) this.note("Borrowed", slot, waiter, waited, now)
     if (slot.group.outage !== undefined && slot.group.outage.losing) this.recover(slot.group)
-    if (slot.uses >= this.policy.maxUses) {
-      this.doom(slot, "uses", now)
-      this.grow(slot.group, undefined, now)
-    } else if (this.policy.concurrency > 1) this.freed(slot, now)
+    if (slot.uses >= this.policy.maxUses) this.doom(slot, "uses", now)
+    else if (this.policy.concurrency > 1) this.freed(slot, now)
   }
 
   /** To a borrower that waits. */
@@ -709,6 +752,7 @@ export class Machine {
       if (waiter !== undefined) this.requeue(waiter, now)
       if (this.policy.hasReturnHook) {
         this.run("return", slot, undefined, now)
+        this.freed(slot, now)
         return
       }
     } else if (activity.stopped) {
@@ -776,7 +820,18 @@ export class Machine {
   private refit(slot: Slot, now: number): void {
     const group = slot.group
     if (slot.expiresAt <= now) this.doom(slot, "lifetime", now)
-    else if (group.size + group.creating > group.max) this.doom(slot, "resized", now)
+    else if (this.surplus(group) > 0) this.doom(slot, "resized", now)
+  }
+
+  /** How many objects and creations there are more than may be; what nobody decides about any more is not counted. */
+  private surplus(group: Group): number {
+    let surplus = group.size + group.creating - group.max - this.policy.spare
+    if (surplus > 0) {
+      for (const slot of group.slots) {
+        if (slot.state === "alive" && slot.doomed !== undefined && slot.holders === 0) surplus--
+      }
+    }
+    return Math.max(surplus, group.alive + group.creating - group.max)
   }
 
   /** It must go. Whoever waits for its preparation is the first in the queue again. */
@@ -820,14 +875,21 @@ export class Machine {
     const load = slot.holders + slot.preparing
     if (this.policy.concurrency === 1) {
       if (load > 0 || slot.idle || slot.activities.length > 0) return
+      if (this.policy.unpooled) {
+        this.doom(slot, "idle", now)
+        this.freed(slot, now)
+        return
+      }
       group.idle.add(slot)
       if (this.idles) this.watchSlot(slot)
       return
     }
     if (load === 0) {
-      group.idle.remove(slot)
-      if (slot.activities.some((activity) => activity.kind !== "check")) return
-      group.idle.add(slot)
+      if (!slot.idle) {
+        group.idle.remove(slot)
+        if (slot.activities.some((activity) => activity.kind !== "check")) return
+        group.idle.add(slot)
+      }
     } else {
       group.idle.remove(slot)
       if (load < this.policy.concurrency && !slot.activities.some((a) => a.kind === "check" && a.forBorrower)) {
@@ -840,10 +902,10 @@ export class Machine {
   /** Idle objects to those who wait, then creations for the rest and for the minimum. */
   private settle(group: Group, now: number): void {
     if (!this.suspended && !this.closed) {
-      for (let waiter = group.queue.head; waiter !== undefined; waiter = group.queue.head) {
+      while (group.queue.size > 0) {
         const slot = this.pick(group, now)
         if (slot === undefined) break
-        this.give(slot, waiter, now)
+        this.give(slot, group.queue.head!, now)
       }
     }
     this.grow(group, group.queue.head, now)
@@ -926,7 +988,7 @@ export class Machine {
   private failWaiters(waiters: ReadonlyArray<Waiter>, failure: unknown, now: number): void {
     for (const waiter of waiters) {
       this.waits.record(now - waiter.since)
-      this.leave(waiter)
+      this.leave(waiter, now)
     }
     this.commands.push({ op: "fail", waiters, failure })
   }
@@ -978,7 +1040,7 @@ export class Machine {
   }
 
   /** Out of the queue or of its preparation; the next may take its place there. */
-  private leave(waiter: Waiter): void {
+  private leave(waiter: Waiter, now: number): void {
     const group = waiter.group
     if (waiter.timerIndex !== -1) this.patience.remove(waiter)
     if (waiter.state === "queued") {
@@ -992,7 +1054,7 @@ export class Machine {
     const slot = waiter.slot!
     this.detach(waiter)
     waiter.state = "ended"
-    const next = this.suspended || this.closed ? undefined : group.queue.head
+    const next = this.suspended || this.closed || this.policy.unpooled ? undefined : group.queue.head
     if (next !== undefined) {
       group.queue.leave(next)
       this.attach(slot, next)
@@ -1001,7 +1063,8 @@ export class Machine {
       return
     }
     activity.waiter = undefined
-    if (activity.kind === "borrow") this.stop(activity)
+    if (this.policy.unpooled) this.doom(slot, "idle", now)
+    else if (activity.kind === "borrow") this.stop(activity)
   }
 
   /** It waits for nothing. */
@@ -1022,7 +1085,7 @@ export class Machine {
       this.timeouts++
       this.note("TimedOut", undefined, waiter, undefined, now)
       this.waits.record(now - waiter.since)
-      this.leave(waiter)
+      this.leave(waiter, now)
       groups.add(waiter.group)
     }
     this.commands.push({ op: "timeout", waiters, counts })
@@ -1057,12 +1120,7 @@ export class Machine {
         this.gone(slot, now)
         return
       case "alive":
-        if (slot.expiresAt <= now) {
-          this.doom(slot, "lifetime", now)
-          this.freed(slot, now)
-          this.settle(slot.group, now)
-          return
-        }
+        if (slot.expiresAt <= now) return this.expire(slot, now)
         if (this.healthDue(slot) <= now) {
           if (this.policy.concurrency === 1) slot.group.idle.block(slot)
           this.run("check", slot, undefined, now)

@@ -186,8 +186,8 @@ export interface Retry {
 
 /**
  * What is done with an object during its life. `Key` is what the hooks are given beside the object: nothing, or the key
- * of a keyed pool. A hook has a requirement of its own each, because one type parameter for all of them would be
- * inferred from one of them.
+ * of a keyed pool. Each hook has a requirement of its own, because one type parameter for all of them would be inferred
+ * from one of them; `NoInfer` leaves it to `acquire` to say what the object is.
  */
 export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<unknown> = []> {
   /**
@@ -199,7 +199,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    * @since 0.1.0
    */
   readonly healthCheck?:
-    | ((object: A, ...key: Key) => Effect.Effect<boolean, unknown, RCheck | Scope.Scope>)
+    | ((object: NoInfer<A>, ...key: Key) => Effect.Effect<boolean, unknown, RCheck | Scope.Scope>)
     | undefined
 
   /**
@@ -209,7 +209,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    * @since 0.1.0
    */
   readonly onBorrow?:
-    | ((object: A, ...key: Key) => Effect.Effect<unknown, unknown, RBorrow | Scope.Scope>)
+    | ((object: NoInfer<A>, ...key: Key) => Effect.Effect<unknown, unknown, RBorrow | Scope.Scope>)
     | undefined
 
   /**
@@ -220,7 +220,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    */
   readonly onReturn?:
     | ((
-      object: A,
+      object: NoInfer<A>,
       exit: Exit.Exit<unknown, unknown>,
       ...key: Key
     ) => Effect.Effect<unknown, unknown, RReturn | Scope.Scope>)
@@ -232,7 +232,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    *
    * @since 0.1.0
    */
-  readonly describe?: ((object: A, ...key: Key) => Schema.Json) | undefined
+  readonly describe?: ((object: NoInfer<A>, ...key: Key) => Schema.Json) | undefined
 }
 
 /** How an object is created. */
@@ -247,8 +247,18 @@ export interface Acquire<A, E, R> {
   readonly acquire: Effect.Effect<A, E, R | Scope.Scope>
 }
 
-/** `Options` with a requirement for each effect: what functions that infer their type parameters take. */
-export interface InferredOptions<in out A, in out E, in out R, in out RCheck, in out RBorrow, in out RReturn>
+/**
+ * `Options` with a requirement for each effect: what functions that infer their type parameters take, like this.
+ *
+ * ```
+ * declare const make: <A, E = never, R = never, RCheck = R, RBorrow = R, RReturn = R>(
+ *   options: InferredOptions<A, E, R, RCheck, RBorrow, RReturn>
+ * ) => Effect.Effect<Pool<A, E>, never, Scope.Scope | Exclude<R | RCheck | RBorrow | RReturn, Scope.Scope>>
+ * ```
+ *
+ * The defaults let `make<A, E, R>` be written with the three parameters of `Options`.
+ */
+export interface InferredOptions<A, E, R, RCheck, RBorrow, RReturn>
   extends Acquire<A, E, R>, Bounds, Limits, Retry, Hooks<A, RCheck, RBorrow, RReturn>
 {}
 
@@ -292,7 +302,7 @@ export interface InferredOptions<in out A, in out E, in out R, in out RCheck, in
  *   Effect.flatMap(Pool.make(options), (pool) => Pool.use(pool, (connection) => Effect.succeed(connection.id)))
  * )
  *
- * Effect.runPromise(program) // => 0
+ * await Effect.runPromise(program) // => 0
  * ```
  *
  * @category models

@@ -189,7 +189,7 @@ export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fix
     unpooled: fixed.unpooled ?? false,
     spare: fixed.spare ?? 0
   }
-  if (borrowWarning > borrowLimit) {
+  if (borrowWarning !== Infinity && borrowWarning > borrowLimit) {
     reader.problems.push(
       `borrowWarning (${show(raw["borrowWarning"])}) must not exceed borrowLimit (${show(raw["borrowLimit"])})`
     )
