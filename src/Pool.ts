@@ -140,8 +140,10 @@ export const isPool: (u: unknown) => u is Pool<unknown, unknown> = pooled.isPool
  * @category constructors
  * @since 0.1.0
  */
-export const make = <A, E, R>(options: Options<A, E, R>): Effect.Effect<Pool<A, E>, never, R | Scope.Scope> =>
-  pooled.make(options) as Effect.Effect<Pool<A, E>, never, R | Scope.Scope>
+export const make = <A, E = never, R = never, RCheck = never, RBorrow = never, RReturn = never>(
+  options: Options<A, E, R, RCheck, RBorrow, RReturn>
+): Effect.Effect<Pool<A, E>, never, Exclude<R | RCheck | RBorrow | RReturn, Scope.Scope> | Scope.Scope> =>
+  pooled.make(options) as unknown as Effect.Effect<Pool<A, E>>
 
 /**
  * Borrows an object until the current Scope closes.

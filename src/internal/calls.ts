@@ -21,7 +21,7 @@ type Run = (object: unknown) => unknown
 // -----------------------------------------------------------------------------------------------------------------
 
 /** A unit of work: its Scope, whose object serves every Scope nested inside. */
-interface Unit {
+export interface Unit {
   readonly scope: Scope.Scope
   readonly fiber: AnyFiber
 }
@@ -33,7 +33,7 @@ export class Backing {
   readonly id: string
   readonly pooled: Pooled
   /** The unit of work that an effect is in; a key of its own, so that layers do not mix. */
-  readonly unit: Context.Reference<Unit | undefined>
+  private readonly unit: Context.Reference<Unit | undefined>
   private readonly leases = new WeakMap<Scope.Scope, ScopeLease>()
 
   constructor(id: string, pooled: Pooled) {
@@ -46,8 +46,17 @@ export class Backing {
 
   /** The unit of work around this fiber; one that has ended is none. */
   unitOf(fiber: AnyFiber): Unit | undefined {
-    const unit = Context.get(fiber.context, this.unit)
+    const unit = this.findUnit(fiber)
     return unit === undefined || unit.scope.state._tag === "Closed" ? undefined : unit
+  }
+
+  protected findUnit(fiber: AnyFiber): Unit | undefined {
+    return Context.get(fiber.context, this.unit)
+  }
+
+  /** Runs the effect in a unit of work. */
+  inUnit(effect: AnyEffect, unit: Unit): AnyEffect {
+    return Effect.provideService(effect, this.unit, unit)
   }
 
   /** The Scope that holds the object for this fiber. */
@@ -59,18 +68,22 @@ export class Backing {
     return this.leases.get(scope)
   }
 
+  protected setLease(scope: Scope.Scope, lease: ScopeLease): void {
+    this.leases.set(scope, lease)
+  }
+
   /** The object for this fiber, borrowed on first need; what comes of it is run next. */
   borrow(fiber: AnyFiber, timeout: unknown, next: (lease: ScopeLease) => AnyEffect): AnyEffect {
     const unit = this.unitOf(fiber)
     const scope = unit?.scope ?? Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(this.pooled.core.name)
-    const lease = this.leases.get(scope)
+    const lease = this.leaseOf(scope)
     if (lease !== undefined) return this.joined(lease, fiber, timeout, next)
-    const fresh = new ScopeLease(this.pooled, this.pooled.group(), scope, unit?.fiber)
+    const fresh = new ScopeLease(this.pooled, scope, unit?.fiber)
     return Effect.flatMap(Scope.addFinalizerExit(scope, fresh.finalize), () => {
       // another fiber of the Scope may have been first
-      const found = this.leases.get(scope)
-      if (found === undefined) this.leases.set(scope, fresh)
+      const found = this.leaseOf(scope)
+      if (found === undefined) this.setLease(scope, fresh)
       return this.joined(found ?? fresh, fiber, timeout, next)
     })
   }
@@ -317,7 +330,7 @@ export const scoped = (backing: Backing, effect: AnyEffect): AnyEffect =>
   Effect.scoped(Effect.withFiber((fiber) => {
     if (backing.unitOf(fiber) !== undefined) return effect
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
-    return Effect.provideService(effect, backing.unit, { scope, fiber: ownerOf(fiber) })
+    return backing.inUnit(effect, { scope, fiber: ownerOf(fiber) })
   }))
 
 /** The object itself, which is then known to be out of sight. */

@@ -118,6 +118,7 @@ export class Closing {
     this.phase = "closed"
     this.timer?.interruptUnsafe()
     this.core.keeper.disarm()
+    this.core.hide()
     this.core.events.close()
     for (const caller of this.callers) caller()
     this.callers.clear()

@@ -17,12 +17,15 @@ import { describe } from "./describe.ts"
 import { formatDuration } from "./duration.ts"
 import { Events } from "./events.ts"
 import { ownerOf } from "./guard.ts"
-import { holderOf, spanName, whoIs } from "./holder.ts"
+import { holderOf, whoIs } from "./holder.ts"
 import { Keeper } from "./keeper.ts"
 import type { AnyEffect, Failure, Lease } from "./lease.ts"
 import { Machine } from "./machine.ts"
+import { measured } from "./metrics.ts"
+import type { Visible } from "./registry.ts"
+import { opened } from "./registry.ts"
 import { Spacing } from "./spacing.ts"
-import type { Settings } from "./settings.ts"
+import type { KeyedBounds, Settings } from "./settings.ts"
 import { readTimeout } from "./settings.ts"
 import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
@@ -54,14 +57,19 @@ export class Core {
   readonly events: Events
   readonly clock: Clock.Clock
   closing: Closing | undefined = undefined
-  /** Hooks, checks and finalizers that failed or took too long. */
-  hookFailures = 0
+  /** The bounds of a pool by key. */
+  keyedBounds: KeyedBounds | undefined = undefined
+  /** A key is no more. */
+  onVanish: (group: Group) => void = () => {}
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
   private readonly spacing: Spacing
   private readonly ready = new Set<Ready>()
+  /** Borrowers that wait while their own fiber or Scope holds an object, and may have to be warned. */
+  private readonly nested = new Set<Lease>()
   private latest = 0
   private flushing = false
   private saidOfDescribe = false
+  private hidden: () => void = () => {}
 
   constructor(settings: Settings, context: Context.Context<Scope.Scope>) {
     const own = Context.omit(Tracer.ParentSpan, Scope.Scope)(context)
@@ -77,6 +85,21 @@ export class Core {
     })
     this.spacing = new Spacing(this)
     this.events = new Events(this)
+  }
+
+  /** From now on, and until it has closed, the pool is seen by those who look at all pools. */
+  show(pool: Visible, context: Context.Context<never>): void {
+    if (this.machine.closed) return
+    const forgotten = opened(pool)
+    const unmeasured = measured(pool, context)
+    this.hidden = () => {
+      forgotten()
+      unmeasured()
+    }
+  }
+
+  hide(): void {
+    this.hidden()
   }
 
   /** Never goes back, so that what was first stays first. */
@@ -110,6 +133,7 @@ export class Core {
       this.flushing = false
     }
     if (this.machine.happenings.length > 0) this.events.publish()
+    if (this.nested.size > 0) this.warnNested()
     if (this.closing !== undefined) this.closing.check()
     if (this.machine.wakeAt < this.keeper.armedAt) this.keeper.arm(this.machine.wakeAt, this.now())
   }
@@ -126,7 +150,13 @@ export class Core {
       case "destroy":
         return this.destroy(command.slot, Exit.void)
       case "leave":
-        return this.hookFailed(`finalizers of object ${command.slot.id} take too long and are left to themselves`)
+        return this.hookFailed(
+          `finalizers of object ${command.slot.id} take too long and are left to themselves`,
+          command.slot.group
+        )
+      case "vanish":
+        this.spacing.reset(command.group)
+        return this.onVanish(command.group)
       case "run":
         return this.runActivity(command.activity)
       case "stop":
@@ -276,8 +306,8 @@ export class Core {
   }
 
   /** A hook, a check or a finalizer went wrong: it is counted, logged, and reaches nobody else. */
-  private hookFailed(what: string, group?: Group, cause?: Cause.Cause<unknown>): void {
-    this.hookFailures++
+  private hookFailed(what: string, group: Group, cause?: Cause.Cause<unknown>): void {
+    group.totals.hookFailures++
     this.warn(what, group, cause)
   }
 
@@ -379,14 +409,24 @@ export class Core {
     }
     if (beside === undefined) return
     lease.beside = beside
-    if (!this.machine.needsReturn(lease)) return
-    const [holder] = beside
-    this.warn(
-      `fiber #${lease.fiberId} waits for an object in span "${spanName(lease) ?? "none"}" while it holds object ${
-        holder!.slot!.id
-      }, borrowed in span "${spanName(holder!) ?? "none"}": nested borrowing can lock up the pool`,
-      lease.group
-    )
+    this.nested.add(lease)
+    this.warnNested()
+  }
+
+  /** Once for each borrower, and not before nothing but a return can serve it. */
+  private warnNested(): void {
+    for (const lease of this.nested) {
+      if (!this.machine.needsReturn(lease)) continue
+      this.nested.delete(lease)
+      const holder = lease.beside!.find(({ state }) => state === "holding")
+      if (holder === undefined || lease.warnedOfNesting) continue
+      lease.warnedOfNesting = true
+      const held = `object ${holder.slot!.id}, borrowed by ${whoIs(holder)}`
+      this.warn(
+        `${whoIs(lease)} waits for an object while it holds ${held}: nested borrowing can lock up the pool`,
+        lease.group
+      )
+    }
   }
 
   /** It waits no more. */
@@ -394,6 +434,7 @@ export class Core {
     if (lease.beside === undefined) return
     for (const holder of lease.beside) holder.alsoWaiting--
     lease.beside = undefined
+    this.nested.delete(lease)
   }
 
   /** Waits until the minimum is alive, or fails as the first creation that fails from now on. */
@@ -437,7 +478,7 @@ export class Core {
   }
 
   keyOf(group: Group | undefined): string | undefined {
-    return group === undefined || group.key === undefined ? undefined : String(group.key)
+    return group?.label
   }
 
   attributes(group: Group | undefined): Record<string, string> {
@@ -450,7 +491,8 @@ export class Core {
     if (f === undefined || slot.createdAt === -1) return Option.none()
     const described = describe(f, slot.value, slot.group.key)
     if (described._tag === "Described") return Option.some(described.json)
-    if (!this.saidOfDescribe) {
+    // of one that is being destroyed nobody can be blamed for having nothing to say
+    if (!this.saidOfDescribe && slot.state === "alive") {
       this.saidOfDescribe = true
       this.warn(`describe ${described.problem}: objects are shown without a description`)
     }

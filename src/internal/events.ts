@@ -1,5 +1,5 @@
 /** What happens, for those who listen. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,12 +10,16 @@ import { holderOf } from "./holder.ts"
 import type { Lease } from "./lease.ts"
 import type { Reason } from "./policy.ts"
 import type { Bounds, Happening } from "./state.ts"
-import { Event } from "./stats.ts"
+import type { Event } from "./stats.ts"
 
 /** How many events a listener that is behind keeps. */
 const capacity = 1024
 
-type Listener = Queue.Queue<Event, Cause.Done>
+interface Listener {
+  readonly tell: (event: Event) => void
+  /** The pool has closed. */
+  readonly end: () => void
+}
 
 export class Events {
   private readonly core: Core
@@ -26,30 +30,36 @@ export class Events {
     this.core = core
   }
 
-  /** From now on, and until the pool has closed. */
+  /** From now on, and until the pool has closed; the result ends it. */
+  listen(listener: Listener): () => void {
+    if (this.ended) {
+      listener.end()
+      return () => {}
+    }
+    this.listeners.add(listener)
+    this.core.machine.observed = true
+    return () => {
+      this.listeners.delete(listener)
+      this.core.machine.observed = this.listeners.size > 0
+    }
+  }
+
   readonly stream: Stream.Stream<Event> = Stream.unwrap(
     Effect.map(
       Effect.acquireRelease(
-        Effect.tap(Queue.sliding<Event, Cause.Done>(capacity), (queue) => Effect.sync(() => this.add(queue))),
-        (queue) => Effect.sync(() => this.remove(queue))
+        Effect.map(Queue.sliding<Event, Cause.Done>(capacity), (queue) => ({
+          queue,
+          stop: this.listen({
+            tell: (event) => Queue.offerUnsafe(queue, event),
+            end: () => Queue.endUnsafe(queue)
+          })
+        })),
+        ({ stop }) => Effect.sync(stop)
       ),
-      Stream.fromQueue
+      // one at a time: what a slow listener has taken it keeps, and would keep beyond the last 1,024
+      ({ queue }) => Stream.fromEffectRepeat(Queue.take(queue))
     )
   )
-
-  private add(queue: Listener): void {
-    if (this.ended) {
-      Queue.endUnsafe(queue)
-      return
-    }
-    this.listeners.add(queue)
-    this.core.machine.observed = true
-  }
-
-  private remove(queue: Listener): void {
-    this.listeners.delete(queue)
-    this.core.machine.observed = this.listeners.size > 0
-  }
 
   publish(): void {
     for (const happening of this.core.machine.happenings.splice(0)) this.send(this.eventOf(happening))
@@ -57,25 +67,26 @@ export class Events {
 
   /** Tells the last event, and ends all streams. */
   close(): void {
-    if (this.listeners.size > 0) this.send(Event.Closed({ pool: this.core.name, at: this.core.now() }))
-    for (const listener of this.listeners) Queue.endUnsafe(listener)
+    this.ended = true
+    if (this.listeners.size > 0) this.send({ _tag: "Closed", pool: this.core.name, at: this.core.now() })
+    for (const listener of this.listeners) listener.end()
     this.listeners.clear()
     this.core.machine.observed = false
-    this.ended = true
   }
 
   private send(event: Event): void {
-    for (const listener of this.listeners) Queue.offerUnsafe(listener, event)
+    for (const listener of this.listeners) listener.tell(event)
   }
 
+  // literals: the constructors of a tagged enum take many times longer, and a borrow waits for this
   private eventOf({ at, detail, group, slot, tag, waiter }: Happening): Event {
     const { core } = this
     const key = core.keyOf(group)
-    const always = { pool: core.name, at, ...(key === undefined ? undefined : { key }) }
+    const always = key === undefined ? { pool: core.name, at } : { pool: core.name, at, key }
     if (slot === undefined) {
       switch (tag) {
         case "Resized":
-          return Event.Resized({ ...always, ...detail as Bounds })
+          return { _tag: tag, ...always, ...detail as Bounds }
         case "TimedOut":
         case "Rejected":
         case "Cancelled":
@@ -86,25 +97,27 @@ export class Events {
       }
       throw new Error(`an event ${tag} without an object`)
     }
+    if (tag === "CreateFailed") {
+      return { _tag: tag, ...always, id: slot.id, cause: detail as Cause.Cause<unknown> }
+    }
     const object = core.describe(slot)
-    const about = { ...always, id: slot.id, ...(Option.isSome(object) ? { object: object.value } : undefined) }
+    const about = Option.isSome(object)
+      ? { ...always, id: slot.id, object: object.value }
+      : { ...always, id: slot.id }
     switch (tag) {
       case "Created":
-        return Event.Created({ ...about, took: Duration.millis(detail as number) })
-      case "CreateFailed":
-        return Event.CreateFailed({ ...always, id: slot.id, cause: detail as Cause.Cause<unknown> })
+        return { _tag: tag, ...about, took: Duration.millis(detail as number) }
       case "Borrowed":
-        return Event.Borrowed({ ...about, waited: Duration.millis(detail as number) })
+        return { _tag: tag, ...about, waited: Duration.millis(detail as number) }
       case "Returned":
-        return Event.Returned({ ...about, held: Duration.millis(detail as number) })
+        return { _tag: tag, ...about, held: Duration.millis(detail as number) }
       case "Destroyed":
-        return Event.Destroyed({ ...about, reason: detail as Reason })
+        return { _tag: tag, ...about, reason: detail as Reason }
       case "Overdue":
-        return Event.Overdue({ ...about, holder: holderOf(core, waiter as Lease, slot, at) })
       case "Revoked":
-        return Event.Revoked({ ...about, holder: holderOf(core, waiter as Lease, slot, at) })
+        return { _tag: tag, ...about, holder: holderOf(core, waiter as Lease, slot, at) }
       default:
-        return Event.Unhealthy(about)
+        return { _tag: "Unhealthy", ...about }
     }
   }
 }

@@ -47,25 +47,22 @@ type IsAny<T> = 0 extends 1 & T ? true : false
 /** Are the types identical? Unlike assignability, it tells generic functions and type guards from others. */
 type Same<T, U> = (<X>() => X extends T ? 1 : 2) extends <X>() => X extends U ? 1 : 2 ? true : false
 
-/** May the value be an Effect or a promise, for all that the type says? */
-type IsOpen<T> = IsAny<T> extends true ? true : unknown extends T ? true : false
-
-type Success<T> = IsAny<T> extends true ? T
-  : T extends Effect.Effect<infer A, infer _E, infer _R> ? A
+type Success<T> = T extends Effect.Effect<infer A, infer _E, infer _R> ? A
   : T extends PromiseLike<unknown> ? Awaited<T>
   : T
 
-type Failure<T> = IsOpen<T> extends true ? Cause.UnknownError
-  : T extends Effect.Effect<infer _A, infer E, infer _R> ? E
+type Failure<T> = T extends Effect.Effect<infer _A, infer E, infer _R> ? E
   : T extends PromiseLike<unknown> ? Cause.UnknownError
   : never
 
-type Services<T> = IsAny<T> extends true ? never
-  : T extends Effect.Effect<infer _A, infer _E, infer R> ? R
-  : never
+type Services<T> = T extends Effect.Effect<infer _A, infer _E, infer R> ? R : never
 
-/** What a call gives whose method gives `T`: a union is resolved member by member. */
-type Result<T, E, R> = Effect.Effect<Success<T>, Failure<T> | E | PoolError, Services<T> | R>
+/**
+ * What a call gives whose method gives `T`: a union is resolved member by member, and what may be a promise for all that
+ * its type says may be rejected.
+ */
+type Result<T, E, R> = unknown extends T ? Effect.Effect<T, Cause.UnknownError | E | PoolError, R>
+  : Effect.Effect<Success<T>, Failure<T> | E | PoolError, Services<T> | R>
 
 /** A member that cannot be forwarded. */
 interface Refused {
@@ -73,24 +70,30 @@ interface Refused {
 }
 
 /**
- * Is `G`, made of the parameters and results of the function `F`, all that `F` is? What has properties of its own
- * beside its signatures is never identical to them; it must do that one can stand in for the other.
+ * Is `G`, made of the parameters and results of the function `F`, all that `F` is? `H` is another way to write `G`. A
+ * function with properties of its own is never identical to its signatures: they must do that they can stand in for it.
  */
-type IsWhole<F, G> = Same<F, G> extends true ? true
+type IsWhole<F, G, H = G> = Same<F, G> extends true ? true
+  : Same<F, H> extends true ? true
   : [keyof F] extends [never] ? false
   : [G & Pick<F, keyof F>] extends [F] ? true
   : false
 
-/** A function that borrows, for a function; `Rest` is what the member may be when it is no function. */
-type Call<F, Rest, E, R> = F extends (...args: infer A extends ReadonlyArray<any>) => infer T
-  ? IsWhole<F, (...args: A) => T> extends true ? (...args: A) => Result<T | Rest, E, R>
-  : Call2<F, Rest, E, R>
+/**
+ * A function that borrows, for a function of one signature, of two, ... `Rest` is what the member may be when it is no
+ * function. Inferring from a function with more signatures than asked for, with type parameters or with a type predicate
+ * loses them without a word, which `IsWhole` then sees.
+ */
+type Call<F, Rest, E, R> = Same<F, Function> extends true ? (...args: any) => Result<any, E, R>
+  : F extends (...args: infer A extends ReadonlyArray<any>) => infer T ?
+    IsWhole<F, (...args: A) => T> extends true ? (...args: A) => Result<T | Rest, E, R>
+    : Call2<F, Rest, E, R>
   : Refused
 
 type Call2<F, Rest, E, R> = F extends {
   (...args: infer A1 extends ReadonlyArray<any>): infer T1
   (...args: infer A2 extends ReadonlyArray<any>): infer T2
-} ? IsWhole<F, { (...args: A1): T1; (...args: A2): T2 }> extends true ? {
+} ? IsWhole<F, { (...args: A1): T1; (...args: A2): T2 }, ((...args: A1) => T1) & ((...args: A2) => T2)> extends true ? {
       (...args: A1): Result<T1 | Rest, E, R>
       (...args: A2): Result<T2 | Rest, E, R>
     }
@@ -123,11 +126,93 @@ type Call4<F, Rest, E, R> = F extends {
   : Refused
   : Refused
 
-/** The part of a member's type that is called. An Effect is run, also one that is a function: a service tag. */
+type CallEach<F, Rest, E, R> = F extends unknown ? Call<F, Rest, E, R> : never
+
+/** The part of a member that is called. An Effect is run, also one that is a function, as a service tag is. */
 type Callable<M> = M extends Effect.Effect<any, any, any> ? never : M extends Function ? M : never
+
+/** The rest of the member, which is a value. */
+type Value<M> = M extends Effect.Effect<any, any, any> ? M : M extends Function ? never : M
 
 type Member<M, E, R> = IsAny<M> extends true ? (...args: any) => Result<M, E, R>
   : [Callable<M>] extends [never] ? () => Result<M, E, R>
-  : CallEach<Callable<M>, Exclude<M, Function>, E, R>
+  : CallEach<Callable<M>, Value<M>, E, R>
 
-type CallEach<F, Rest, E, R> = F extends F ? Call<F, Rest, E, R> : never
+/** The intersection keeps a mapped type from taking a union apart: the members that all of it has are those of `A`. */
+type Members<A> = A & {}
+
+/** Does a member keep its name, and in which of the two halves: what is forwarded, or what is refused? */
+type Keep<K, M, Half extends boolean> = K extends Hidden ? never
+  : K extends string ? ([Refused] extends [Member<M, never, never>] ? true : false) extends Half ? K : never
+  : never
+
+type Refusal<K> = `${
+  & K
+  & string} cannot be forwarded (generic, a type guard, a class, or more than four overloads): use useObject`
+
+/**
+ * What the tag of a proxy gives: every string-named member of `A` as a function that borrows the object of the current
+ * Scope and calls the member on it. `E` is what creating an object may fail with, `R` what a call needs beside its own
+ * requirements: `Scope`, or nothing for `perCall`.
+ *
+ * **When to use**
+ *
+ * Use to name what functions take that are given the proxy. A test double of a tag is a value of this type.
+ *
+ * **Details**
+ *
+ * - A method keeps its parameters. Where it gives an Effect, that is run; where it gives a `PromiseLike`, that is awaited,
+ *   and a rejection is a `Cause.UnknownError`; anything else is the value. A result that is a union is resolved member by
+ *   member. What is an Effect for the type is one at run time: so are an `Exit`, a `Config`, a service tag, and an error
+ *   made by `Data.TaggedError` or `Schema.TaggedError`, with which the call then fails. A `Stream` is a value.
+ * - `E | PoolError` is added to the errors, and `R` to the requirements. A result whose type is `any` or `unknown` may be
+ *   a promise: `Cause.UnknownError` is added too.
+ * - A property that is no function becomes a function without parameters, and what it holds is resolved like a result. An
+ *   optional method is there, and may give `undefined`.
+ * - Up to four overloads are kept.
+ * - What a mapped type would falsify is an optional member of type `NotForwarded`: generic methods, type guards, classes,
+ *   more than four overloads, and an intersection of three methods and more.
+ * - There are no symbols, no numeric names, no `then` and `toJSON`, none of the names of `Object.prototype`, no call
+ *   signatures of `A` itself. Of a union there are the members that all of it has.
+ *
+ * **Gotchas**
+ *
+ * Class methods that TypeScript infers to be type guards (`isText(u: unknown) { return typeof u === "string" }`) are
+ * `NotForwarded` too: declare their result as `boolean`. A member that several parts of a union type declare with
+ * different parameters takes what suits all of them.
+ *
+ * **Example** (A function that is given the proxy)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { Scope } from "effect"
+ * import type { PoolError, Proxy } from "proxy-pattern-pool"
+ *
+ * interface Connection {
+ *   readonly id: number
+ *   query(sql: string): Effect.Effect<number>
+ *   ping(): Promise<boolean>
+ * }
+ *
+ * const count = (db: Proxy.Forwarded<Connection>): Effect.Effect<number, PoolError.PoolError, Scope.Scope> =>
+ *   Effect.flatMap(db.id(), (id) => db.query(`select ${id}`))
+ *
+ * const double: Proxy.Forwarded<Connection> = {
+ *   id: () => Effect.succeed(7),
+ *   query: (sql) => Effect.succeed(sql.length),
+ *   ping: () => Effect.succeed(true)
+ * }
+ *
+ * await Effect.runPromise(Effect.scoped(count(double))) // => 8
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Forwarded<A, E = never, R = Scope.Scope> =
+  & {
+    readonly [K in keyof Members<A> as Keep<K, Members<A>[K], false>]-?: Member<Members<A>[K], E, R>
+  }
+  & {
+    readonly [K in keyof Members<A> as Keep<K, Members<A>[K], true>]?: NotForwarded<Refusal<K>>
+  }

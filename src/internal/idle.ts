@@ -1,5 +1,17 @@
 import { List } from "./list.ts"
+import type { Linked } from "./list.ts"
 import type { Slot } from "./state.ts"
+
+/** Where an idle object stands among those of all keys. */
+export class IdlePlace implements Linked<IdlePlace> {
+  prev: IdlePlace | undefined = undefined
+  next: IdlePlace | undefined = undefined
+  readonly slot: Slot
+
+  constructor(slot: Slot) {
+    this.slot = slot
+  }
+}
 
 /**
  * The objects of one group that can be lent: the wholly idle ones in the order in which they became idle, and, where
@@ -14,6 +26,12 @@ export class Idle {
   private readonly shared: Array<List<Slot> | undefined> = []
   /** No list in `shared` below this has a member. */
   private least = 1
+  /** The idle objects of all keys, where there are keys. */
+  private readonly everywhere: List<IdlePlace> | undefined
+
+  constructor(everywhere: List<IdlePlace> | undefined) {
+    this.everywhere = everywhere
+  }
 
   /** How many are idle and not being checked. */
   get count(): number {
@@ -23,6 +41,7 @@ export class Idle {
   add(slot: Slot): void {
     slot.idle = true
     this.whole.push(slot)
+    if (this.everywhere !== undefined) this.everywhere.push(slot.place ??= new IdlePlace(slot))
   }
 
   addShared(slot: Slot, load: number): void {
@@ -38,6 +57,7 @@ export class Idle {
       slot.idle = false
       if (slot.passedOver) this.unblock(slot)
       this.whole.remove(slot)
+      if (this.everywhere !== undefined) this.everywhere.remove(slot.place!)
     } else if (slot.sharedAt !== 0) {
       this.shared[slot.sharedAt]!.remove(slot)
       slot.sharedAt = 0

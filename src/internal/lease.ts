@@ -25,7 +25,7 @@ export const isHit = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 /** A borrower, as effects know it. */
 export abstract class Lease extends Waiter {
-  readonly core: Core
+  readonly pooled: Pooled
   fiber: AnyFiber | undefined = undefined
   fiberId = 0
   span: Tracer.AnySpan | undefined = undefined
@@ -35,13 +35,23 @@ export abstract class Lease extends Waiter {
   alsoWaiting = 0
   /** The holders that this borrower waits beside. */
   beside: ReadonlyArray<Lease> | undefined = undefined
+  warnedOfNesting = false
   /** How the holder ended, for `onReturn`. */
   exit: Exit.Exit<unknown, unknown> = Exit.void
   private onReturned: (() => void) | undefined = undefined
 
-  constructor(core: Core, group: Group) {
-    super(group)
-    this.core = core
+  constructor(pooled: Pooled) {
+    super(pooled.peek())
+    this.pooled = pooled
+  }
+
+  get core(): Core {
+    return this.pooled.core
+  }
+
+  /** A key comes into being with its first borrower, and may have vanished since this one was made. */
+  protected settleGroup(): void {
+    if (this.group.vanished) this.group = this.pooled.group()
   }
 
   /** It has been given an object. */
@@ -135,6 +145,7 @@ abstract class FiberLease extends Lease implements Parked {
   protected ask(fiber: AnyFiber, timeout: number): AnyEffect {
     const { core } = this
     const { machine } = core
+    this.settleGroup()
     if (machine.closed) return core.closed(this.group)
     this.identify(fiber)
     const now = core.now()
@@ -169,8 +180,8 @@ class UseLease extends FiberLease {
   private called = false
   private child: AnyFiber | undefined = undefined
 
-  constructor(core: Core, group: Group, body: Body, limit: number) {
-    super(core, group)
+  constructor(pooled: Pooled, body: Body, limit: number) {
+    super(pooled)
     this.body = body
     this.limit = limit
   }
@@ -232,9 +243,8 @@ class Use {
 
   begin(): AnyEffect {
     const { core } = this.pool
-    const lease = new UseLease(core, this.pool.group(), this.body, core.patience(this.timeout))
-    // nothing has to be waited for without a hook, so the frame need not make the fiber uninterruptible
-    return Effect.onExitPrimitive(lease as unknown as AnyEffect, lease.finish, !core.machine.policy.hasReturnHook)
+    const lease = new UseLease(this.pool, this.body, core.patience(this.timeout))
+    return Effect.onExitPrimitive(lease as unknown as AnyEffect, lease.finish)
   }
 }
 
@@ -246,8 +256,8 @@ class Use {
 class GetLease extends FiberLease {
   private readonly limit: number | "poll"
 
-  constructor(core: Core, group: Group, scope: Scope.Scope, limit: number | "poll") {
-    super(core, group)
+  constructor(pooled: Pooled, scope: Scope.Scope, limit: number | "poll") {
+    super(pooled)
     this.scope = scope
     this.limit = limit
   }
@@ -267,7 +277,7 @@ class GetLease extends FiberLease {
   }
 
   protected override park(): AnyEffect {
-    return Effect.onExitPrimitive(super.park(), this.stop, true)
+    return Effect.onExitPrimitive(super.park(), this.stop)
   }
 
   protected proceed(): AnyEffect {
@@ -324,21 +334,21 @@ class Get {
     const { core } = this.pool
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
-    const group = this.pool.group()
+    const group = this.pool.peek()
     if (this.polls && !core.machine.isReady(group)) return Exit.succeed(Option.none())
     const limit = this.polls ? "poll" : core.patience(this.timeout)
     if (core.machine.isHit(group, core.now())) {
-      const lease = new GetLease(core, group, scope, limit)
+      const lease = new GetLease(this.pool, scope, limit)
       return Effect.flatMap(Scope.addFinalizerExit(scope, lease.finalize), () => lease as unknown as AnyEffect)
     }
     // a Scope of its own, so that a borrow that comes to nothing leaves nothing behind in the outer one
     const own = Scope.forkUnsafe(scope)
-    const lease = new GetLease(core, group, scope, limit)
+    const lease = new GetLease(this.pool, scope, limit)
     const settled = (exit: Exit.Exit<unknown, unknown>) =>
       exit._tag === "Success" && lease.state === "holding" ? undefined : Scope.closeUnsafe(own, Exit.void)
     return Effect.flatMap(
       Scope.addFinalizerExit(own, lease.finalize),
-      () => Effect.onExitPrimitive(lease as unknown as AnyEffect, settled, !core.machine.policy.hasReturnHook)
+      () => Effect.onExitPrimitive(lease as unknown as AnyEffect, settled)
     )
   }
 }
@@ -367,6 +377,9 @@ runs("Pool.get/lease", GetLease)
 /** A pool, or one key of a keyed pool: where borrowers go. */
 export interface Pooled {
   readonly core: Core
+  /** The group, where there is one; else one that has vanished. */
+  peek(): Group
+  /** The group; a key comes into being. */
   group(): Group
 }
 

@@ -7,28 +7,24 @@ import { Heap } from "./heap.ts"
 import { Histogram } from "./histogram.ts"
 import { List } from "./list.ts"
 import type { Policy, Reason } from "./policy.ts"
+import { Rooms } from "./rooms.ts"
 import type { Bounds, Command, Counts, Happening, Moment } from "./state.ts"
 import { Activity, Group, Slot } from "./state.ts"
+import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
-
-const noReasons = (): Record<Reason, number> => ({
-  idle: 0,
-  lifetime: 0,
-  uses: 0,
-  unhealthy: 0,
-  invalidated: 0,
-  revoked: 0,
-  evicted: 0,
-  resized: 0,
-  failed: 0,
-  shutdown: 0
-})
 
 /** A borrower for whom no creation is under way: the one that asks, where it is one. */
 const unserved = (group: Group, asker: Waiter | undefined): Waiter | undefined => {
   let waiter = asker !== undefined && asker.state === "queued" && asker.slot === undefined ? asker : group.queue.head
   while (waiter !== undefined && waiter.slot !== undefined) waiter = waiter.next
   return waiter
+}
+
+/** Objects that are held, or prepared for a borrower. */
+const heldIn = (group: Group): number => {
+  let held = 0
+  for (const slot of group.slots) if (slot.state === "alive" && slot.holders + slot.preparing > 0) held++
+  return held
 }
 
 export class Machine {
@@ -44,6 +40,8 @@ export class Machine {
   /** No deadline is earlier than this. */
   wakeAt = Infinity
   readonly groups = new Map<unknown, Group>()
+  /** How the groups share the places, where they are the keys of one pool. */
+  rooms: Rooms | undefined = undefined
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
   /** Whose return hook is running. */
@@ -51,15 +49,8 @@ export class Machine {
   /** The first in `held` that has not been warned. */
   private unwarned: Waiter | undefined = undefined
 
-  created = 0
-  createFailures = 0
-  borrowed = 0
-  returned = 0
-  timeouts = 0
-  rejected = 0
-  cancelled = 0
-  healthChecks = 0
-  readonly destroyed = noReasons()
+  /** What was counted for keys that are no more. */
+  readonly departed = new Totals()
   readonly waits = new Histogram()
   readonly uses = new Histogram()
   readonly creations = new Histogram()
@@ -86,9 +77,14 @@ export class Machine {
   }
 
   addGroup(key: unknown, bounds: Bounds): Group {
-    const group = new Group(key, bounds.min, bounds.max)
+    const group = new Group(key, bounds.min, bounds.max, this.rooms?.idle)
     this.groups.set(key, group)
     return group
+  }
+
+  /** Its groups are keys that share this many places. */
+  share(max: number): void {
+    this.rooms = new Rooms(max)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -121,13 +117,15 @@ export class Machine {
     this.arrive(waiter, timeout, now)
     if (this.mustReject(group, now)) {
       waiter.state = "ended"
-      this.rejected++
+      group.totals.rejected++
       this.note("Rejected", undefined, waiter, undefined, now)
       this.commands.push({ op: "reject", waiter })
+      if (this.rooms !== undefined) this.vanish(group, now)
       return undefined
     }
     if (timeout > 0 && waiter.deadline !== Infinity) {
-      if (timeout !== this.policy.borrowTimeout) this.watch(this.patience, waiter, waiter.deadline)
+      // among many keys there is no one queue whose order is that of the deadlines
+      if (timeout !== this.policy.borrowTimeout || this.rooms !== undefined) this.watch(this.patience, waiter, waiter.deadline)
       else if (waiter.deadline < this.wakeAt) this.wakeAt = waiter.deadline
     }
     waiter.state = "queued"
@@ -152,13 +150,22 @@ export class Machine {
     return group.queue.size === 0 && !this.suspended && !this.closed ? group.idle.next(this.policy.order) : undefined
   }
 
-  /** Is there nothing but a return that can serve this borrower? */
+  /** Is there nothing but a return that can serve this borrower? Every place that nobody holds serves one in the queue. */
   needsReturn(waiter: Waiter): boolean {
     const { group } = waiter
-    if (waiter.state !== "queued" || this.suspended || group.creating * this.policy.concurrency >= group.queue.size) {
-      return false
+    const { concurrency, spare } = this.policy
+    if (waiter.state !== "queued" || this.suspended) return false
+    if (this.rooms !== undefined) {
+      let held = 0
+      for (const each of this.groups.values()) held += heldIn(each)
+      if (held >= this.rooms.max) return true
     }
-    return group.size + group.creating + group.destroying >= group.max && group.size > 0
+    let left = (group.max + spare - heldIn(group)) * concurrency
+    for (let next = group.queue.head; next !== undefined && left > 0; next = next.next) {
+      if (next === waiter) return false
+      left--
+    }
+    return true
   }
 
   /** An idle object now or nothing; nothing is left waiting but for a check or a hook. */
@@ -189,12 +196,12 @@ export class Machine {
   /** The borrower gives up its wait. */
   cancel(waiter: Waiter, now: number): void {
     if (waiter.state !== "queued" && waiter.state !== "preparing") return
-    this.cancelled++
+    waiter.group.totals.cancelled++
     this.note("Cancelled", undefined, waiter, undefined, now)
     this.waits.record(now - waiter.since)
-    const prepared = waiter.state === "preparing"
+    const idle = waiter.state === "preparing" || this.rooms !== undefined
     this.leave(waiter, now)
-    if (prepared) this.settle(waiter.group, now)
+    if (idle) this.settle(waiter.group, now)
   }
 
   /** The holder is done; `unknown` says that the end hit the object while it was used. */
@@ -247,7 +254,7 @@ export class Machine {
       this.watch(this.objects, slot, slot.expiresAt)
     }
     group.remember(slot)
-    this.created++
+    group.totals.created++
     this.creations.record(now - slot.startedAt)
     this.note("Created", slot, undefined, now - slot.startedAt, now)
     group.lastFailure = undefined
@@ -259,10 +266,7 @@ export class Machine {
     slot.fresh = true
     const only = slot.only
     if (only !== undefined) {
-      if (this.disown(slot)) {
-        only.slot = undefined
-        if (!this.suspended) this.give(slot, only, now)
-      }
+      if (this.disown(slot) && !this.suspended) this.give(slot, only, now)
     } else this.refit(slot, now)
     this.freed(slot, now)
     this.settle(group, now)
@@ -288,8 +292,9 @@ export class Machine {
     slot.state = "gone"
     group.destroying--
     group.removeSlot(slot)
+    if (this.rooms !== undefined) this.rooms.release(slot)
     if (slot.doomed !== undefined && slot.createdAt !== -1) {
-      this.destroyed[slot.doomed]++
+      group.totals.destroyed[slot.doomed]++
       this.note("Destroyed", slot, undefined, slot.doomed, now)
     }
     this.settle(group, now)
@@ -361,7 +366,18 @@ export class Machine {
 
   /** Every object alive or being created now must go. */
   evict(group: Group, now: number): void {
+    this.note("Evicted", undefined, undefined, undefined, now, this.rooms === undefined ? undefined : group)
+    this.evictFrom(group, now)
+  }
+
+  /** The same for all keys. */
+  evictAll(now: number): void {
     this.note("Evicted", undefined, undefined, undefined, now)
+    for (const group of [...this.groups.values()]) this.evictFrom(group, now)
+  }
+
+  private evictFrom(group: Group, now: number): void {
+    if (this.rooms !== undefined && group.waiting === 0) group.abandoned = true
     // whoever loses one of them gets none of the others
     for (const slot of group.slots) group.idle.remove(slot)
     for (const slot of group.slots.slice()) {
@@ -383,22 +399,54 @@ export class Machine {
     group.min = bounds.min
     group.max = bounds.max
     this.note("Resized", undefined, undefined, bounds, now)
+    this.shrink(group, now)
+    this.watchIdle(group)
+    this.settle(group, now)
+  }
+
+  /** New bounds of a pool by key: of the whole, and of each key. */
+  resizeAll(max: number, each: Bounds, now: number): void {
+    const rooms = this.rooms!
+    rooms.max = max
+    this.note("Resized", undefined, undefined, { min: each.min, max }, now)
+    const groups = [...this.groups.values()]
+    for (const group of groups) {
+      group.min = each.min
+      group.max = each.max
+      this.shrink(group, now)
+      this.watchIdle(group)
+    }
+    while (this.surplusOfAll() > 0) {
+      const idle = rooms.idle.head?.slot
+      if (idle !== undefined) {
+        this.doom(idle, "resized", now)
+        this.freed(idle, now)
+      } else if (!this.abortYoungest(groups, now)) break
+    }
+    for (const group of groups) this.settle(group, now)
+  }
+
+  /** The longest idle objects of the group go first, then its youngest creations; what is in use goes on its return. */
+  private shrink(group: Group, now: number): void {
     while (this.surplus(group) > 0) {
       const idle = group.idle.whole.head
       if (idle !== undefined) {
         this.doom(idle, "resized", now)
         this.freed(idle, now)
-        continue
-      }
-      let youngest: Slot | undefined
+      } else if (!this.abortYoungest([group], now)) break
+    }
+  }
+
+  private abortYoungest(groups: ReadonlyArray<Group>, now: number): boolean {
+    let youngest: Slot | undefined
+    for (const group of groups) {
       for (const slot of group.slots) {
         if (slot.state === "creating" && (youngest === undefined || slot.id > youngest.id)) youngest = slot
       }
-      if (youngest === undefined) break
-      this.abort(youngest, now)
     }
-    this.watchIdle(group)
-    this.settle(group, now)
+    if (youngest === undefined) return false
+    this.abort(youngest, now)
+    return true
   }
 
   suspend(now: number): void {
@@ -490,7 +538,7 @@ export class Machine {
     this.warnAndRevoke(now)
     const late: Array<Waiter> = []
     // the queues first: what has left the heap looks like one whose deadline is ordered by its arrival
-    for (const group of this.groups.values()) {
+    for (const group of this.ordered) {
       for (let waiter = group.queue.patient; waiter !== undefined; waiter = waiter.next) {
         if (waiter.timerIndex !== -1 || waiter.deadline === Infinity) continue
         if (waiter.deadline > now) break
@@ -512,11 +560,16 @@ export class Machine {
     const oldest = this.held.head
     if (oldest !== undefined && borrowLimit !== Infinity) at = Math.min(at, oldest.since + borrowLimit)
     if (this.unwarned !== undefined) at = Math.min(at, this.unwarned.since + borrowWarning)
-    for (const group of this.groups.values()) {
+    for (const group of this.ordered) {
       const patient = group.queue.patient
       if (patient !== undefined && patient.deadline < at) at = patient.deadline
     }
     return at
+  }
+
+  /** The groups whose queues are in the order of their deadlines; where there are keys, a heap holds the deadlines. */
+  private get ordered(): Iterable<Group> {
+    return this.rooms === undefined ? this.groups.values() : []
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -548,8 +601,17 @@ export class Machine {
     return { idle, inUse }
   }
 
+  /** What has happened since the start, in all groups. */
+  get totals(): Totals {
+    const totals = new Totals()
+    totals.add(this.departed)
+    for (const group of this.groups.values()) totals.add(group.totals)
+    return totals
+  }
+
   /** How many places are taken. */
   get places(): number {
+    if (this.rooms !== undefined) return this.rooms.taken
     let places = 0
     for (const group of this.groups.values()) places += group.size + group.creating + group.destroying
     return places
@@ -568,7 +630,7 @@ export class Machine {
       creating += group.creating
       destroying += group.destroying
       waiting += group.waiting
-      max = group.max
+      max = this.rooms?.max ?? group.max
     }
     return { size, max, inUse, creating, destroying, waiting }
   }
@@ -582,6 +644,7 @@ export class Machine {
     waiter.since = now
     waiter.timeout = timeout
     waiter.deadline = now + timeout
+    waiter.group.abandoned = false
   }
 
   /** The object to be lent next; it stays among the idle ones until it is. */
@@ -626,7 +689,7 @@ export class Machine {
     waiter.slot = slot
     waiter.since = now
     this.held.push(waiter)
-    this.borrowed++
+    slot.group.totals.borrowed++
     if (this.overdueAfter !== Infinity) {
       if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
       const at = now + this.overdueAfter
@@ -712,7 +775,7 @@ export class Machine {
   }
 
   private checked(slot: Slot, waiter: Waiter | undefined, activity: Activity, ok: boolean, now: number): void {
-    this.healthChecks++
+    slot.group.totals.healthChecks++
     slot.checkedAt = now
     if (activity.forBorrower) slot.preparing--
     if (!ok) {
@@ -728,6 +791,7 @@ export class Machine {
       } else if (this.policy.hasBorrowHook) {
         slot.preparing++
         waiter.activity = this.run("borrow", slot, waiter, now)
+        this.freed(slot, now)
         return
       } else {
         this.detach(waiter)
@@ -789,7 +853,7 @@ export class Machine {
   private leaveSlot(waiter: Waiter, slot: Slot, now: number): void {
     waiter.state = "ended"
     slot.holders--
-    this.returned++
+    slot.group.totals.returned++
     this.uses.record(now - waiter.since)
     if (this.observed) this.note("Returned", slot, waiter, now - waiter.since, now)
   }
@@ -806,7 +870,8 @@ export class Machine {
     }
     if (slot.holders === 0) slot.since = now
     const group = slot.group
-    if (slot.doomed === undefined && group.queue.size === 0) {
+    if (this.rooms !== undefined) this.yieldRoom(slot, now)
+    if (slot.doomed === undefined && group.queue.size === 0 && !this.rooms?.isHungry) {
       this.freed(slot, now)
       return
     }
@@ -820,7 +885,21 @@ export class Machine {
   private refit(slot: Slot, now: number): void {
     const group = slot.group
     if (slot.expiresAt <= now) this.doom(slot, "lifetime", now)
-    else if (this.surplus(group) > 0) this.doom(slot, "resized", now)
+    else if (this.surplus(group) > 0 || this.surplusOfAll() > 0) this.doom(slot, "resized", now)
+  }
+
+  /** The same for all keys together: there is one only after a shrinking. */
+  private surplusOfAll(): number {
+    const { rooms } = this
+    if (rooms === undefined || rooms.taken <= rooms.max) return 0
+    let surplus = -rooms.max
+    for (const group of this.groups.values()) {
+      surplus += group.size + group.creating
+      for (const slot of group.slots) {
+        if (slot.state === "alive" && slot.doomed !== undefined && slot.holders === 0) surplus--
+      }
+    }
+    return surplus
   }
 
   /** How many objects and creations there are more than may be; what nobody decides about any more is not counted. */
@@ -909,6 +988,7 @@ export class Machine {
       }
     }
     this.grow(group, group.queue.head, now)
+    if (this.rooms !== undefined) this.vanish(group, now)
   }
 
   private wanted(group: Group): number {
@@ -916,7 +996,12 @@ export class Machine {
     if (unpooled) return this.suspended ? 0 : group.queue.size - (group.creating - group.orphans)
     const queued = this.suspended ? 0 : group.queue.size
     const forWaiters = queued === 0 ? 0 : Math.max(1, Math.ceil(queued / concurrency))
-    return Math.max(forWaiters, group.min - group.alive) - group.creating
+    return Math.max(forWaiters, this.missing(group)) - group.creating
+  }
+
+  /** How many objects there are less than the minimum. */
+  private missing(group: Group): number {
+    return group.abandoned && group.alive === 0 ? 0 : group.min - group.alive
   }
 
   /** May a creation begin, but for the spacing of attempts? */
@@ -929,23 +1014,108 @@ export class Machine {
 
   private grow(group: Group, asker: Waiter | undefined, now: number): void {
     if (this.closed) return
-    for (let wanted = this.wanted(group); wanted > 0 && this.hasRoom(group); wanted--) {
-      const outage = this.policy.unpooled ? undefined : group.outage
-      if (outage !== undefined) {
-        if (outage.attempt !== undefined) return
-        if (now < outage.retryAt) {
-          if (outage.retryAt !== Infinity) this.watch(this.objects, group.retry, outage.retryAt)
-          return
-        }
-      }
-      const only = this.policy.unpooled ? unserved(group, asker) : undefined
-      const slot = new Slot(this.started++, group, group.attempts, only, now)
-      if (only !== undefined) only.slot = slot
-      if (outage !== undefined) outage.attempt = slot
-      group.creating++
-      group.addSlot(slot)
-      this.commands.push({ op: "create", slot, asker })
+    if (this.rooms !== undefined) {
+      this.express(group, this.rooms, now)
+      this.distribute(this.rooms, now)
+      return
     }
+    for (let wanted = this.wanted(group); wanted > 0 && this.hasRoom(group); wanted--) {
+      if (!this.mayAttempt(group, now)) return
+      this.begin(group, asker, now)
+    }
+  }
+
+  /** May an attempt begin now? One that must wait is looked at again when its time has come. */
+  private mayAttempt(group: Group, now: number): boolean {
+    const { outage } = group
+    if (outage === undefined || this.policy.unpooled) return true
+    if (outage.attempt !== undefined) return false
+    if (now >= outage.retryAt) return true
+    if (outage.retryAt !== Infinity) this.watch(this.objects, group.retry, outage.retryAt)
+    return false
+  }
+
+  private begin(group: Group, asker: Waiter | undefined, now: number): void {
+    const only = this.policy.unpooled ? unserved(group, asker) : undefined
+    const slot = new Slot(this.started++, group, group.attempts, only, now)
+    if (only !== undefined) only.slot = slot
+    if (group.outage !== undefined) group.outage.attempt = slot
+    group.creating++
+    group.addSlot(slot)
+    this.commands.push({ op: "create", slot, asker })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // keys
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** What one key could do with a place, if there were one. */
+  private express(group: Group, rooms: Rooms, now: number): void {
+    const may = this.wanted(group) > 0 && this.hasRoom(group) && this.mayAttempt(group, now)
+    const forMinimum = may && this.missing(group) > group.creating
+    rooms.want(group, may && !this.suspended && this.uncovered(group) > 0, forMinimum)
+  }
+
+  /** Free places to those who wait longest, then to minimums; then idle objects make room for those who still wait. */
+  private distribute(rooms: Rooms, now: number): void {
+    while (!rooms.isFull) {
+      const group = rooms.next()
+      if (group === undefined) break
+      rooms.taken++
+      this.begin(group, group.queue.head, now)
+      this.express(group, rooms, now)
+    }
+    for (let victim = rooms.victim(); victim !== undefined && !this.closed; victim = rooms.victim()) {
+      const [group, slot] = victim
+      rooms.promise(group, slot)
+      this.evictForRoom(slot, now)
+    }
+  }
+
+  private evictForRoom(slot: Slot, now: number): void {
+    if (slot.group.waiting === 0) slot.group.abandoned = true
+    this.doom(slot, "evicted", now)
+    this.freed(slot, now)
+  }
+
+  /** A returned object makes room for a borrower of another key that has waited longer than any of its own. */
+  private yieldRoom(slot: Slot, now: number): void {
+    const rooms = this.rooms!
+    const group = slot.group
+    if (slot.doomed !== undefined || slot.holders > 0 || group.queue.head === undefined) return
+    const other = rooms.olderThan(group.queue.head.seq, group)
+    if (other === undefined) return
+    rooms.promise(other, slot)
+    this.evictForRoom(slot, now)
+  }
+
+  /** A key with neither object nor borrower is no more, but for the spacing of its attempts. */
+  private vanish(group: Group, now: number): void {
+    if (group.vanished || this.closed || group.waiting > 0 || group.slots.length > 0) return
+    const { outage } = group
+    if (outage !== undefined && outage.retryAt > now) {
+      if (outage.retryAt !== Infinity) this.watch(this.objects, group.retry, outage.retryAt)
+      return
+    }
+    this.objects.remove(group.retry)
+    this.objects.remove(group.reaper)
+    this.rooms!.forget(group)
+    this.groups.delete(group.key)
+    this.departed.add(group.totals)
+    group.vanished = true
+    this.commands.push({ op: "vanish", group })
+  }
+
+  /** Is a place free for a newcomer, or can one be made? */
+  private canHaveRoom(): boolean {
+    const { rooms } = this
+    return rooms === undefined || (!rooms.isHungry && (!rooms.isFull || rooms.idle.size > 0))
+  }
+
+  /** How many borrowers wait that no creation in flight will serve. */
+  private uncovered(group: Group): number {
+    const { queue } = group
+    return group.creating === 0 ? queue.size : Math.max(0, queue.size - group.creating * this.policy.concurrency)
   }
 
   /** Would one more have to queue, and are there enough already? */
@@ -957,7 +1127,7 @@ export class Machine {
     const covered = group.creating === 0 ? 0 : group.creating * concurrency
     if (queued < covered) return false
     const outage = group.outage
-    if (this.hasRoom(group) && (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))) {
+    if (this.hasRoom(group) && this.canHaveRoom() && (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))) {
       return false
     }
     return queued - covered >= maxWaiting
@@ -969,7 +1139,7 @@ export class Machine {
     slot.destroyedAt = now
     group.creating--
     group.destroying++
-    this.createFailures++
+    group.totals.createFailures++
     group.lastFailure = failure
     this.note("CreateFailed", slot, undefined, failure, now)
     const only = slot.only
@@ -983,6 +1153,7 @@ export class Machine {
       for (let waiter = group.queue.head; waiter !== undefined; waiter = waiter.next) waiters.push(waiter)
       this.failWaiters(waiters, failure, now)
     }
+    if (this.rooms !== undefined && group.waiting === 0) group.abandoned = true
   }
 
   private failWaiters(waiters: ReadonlyArray<Waiter>, failure: unknown, now: number): void {
@@ -1027,14 +1198,17 @@ export class Machine {
     group.creating--
     group.destroying++
     if (group.outage !== undefined && group.outage.attempt === slot) group.outage.attempt = undefined
-    if (slot.only !== undefined && this.disown(slot)) slot.only.slot = undefined
+    if (slot.only !== undefined) this.disown(slot)
     this.commands.push({ op: "abort", slot })
   }
 
   /** The creation for one borrower has ended. Does it wait still? */
   private disown(slot: Slot): boolean {
     const only = slot.only!
-    if (only.state === "queued" && only.slot === slot) return true
+    if (only.state === "queued" && only.slot === slot) {
+      only.slot = undefined
+      return true
+    }
     slot.group.orphans--
     return false
   }
@@ -1082,7 +1256,7 @@ export class Machine {
     waiters.sort((a, b) => a.seq - b.seq)
     const groups = new Set<Group>()
     for (const waiter of waiters) {
-      this.timeouts++
+      waiter.group.totals.timeouts++
       this.note("TimedOut", undefined, waiter, undefined, now)
       this.waits.record(now - waiter.since)
       this.leave(waiter, now)
@@ -1195,9 +1369,10 @@ export class Machine {
     slot: Slot | undefined,
     waiter: Waiter | undefined,
     detail: unknown,
-    at: number
+    at: number,
+    group = slot?.group ?? waiter?.group
   ): void {
     if (!this.observed) return
-    this.happenings.push({ tag, at, group: slot?.group ?? waiter?.group, slot, waiter, detail })
+    this.happenings.push({ tag, at, group, slot, waiter, detail })
   }
 }

@@ -248,21 +248,6 @@ export interface Acquire<A, E, R> {
 }
 
 /**
- * `Options` with a requirement for each effect: what functions that infer their type parameters take, like this.
- *
- * ```
- * declare const make: <A, E = never, R = never, RCheck = R, RBorrow = R, RReturn = R>(
- *   options: InferredOptions<A, E, R, RCheck, RBorrow, RReturn>
- * ) => Effect.Effect<Pool<A, E>, never, Scope.Scope | Exclude<R | RCheck | RBorrow | RReturn, Scope.Scope>>
- * ```
- *
- * The defaults let `make<A, E, R>` be written with the three parameters of `Options`.
- */
-export interface InferredOptions<A, E, R, RCheck, RBorrow, RReturn>
-  extends Acquire<A, E, R>, Bounds, Limits, Retry, Hooks<A, RCheck, RBorrow, RReturn>
-{}
-
-/**
  * What a pool is made of: how an object is created, how many there may be, and what is done with them.
  *
  * **When to use**
@@ -272,8 +257,9 @@ export interface InferredOptions<A, E, R, RCheck, RBorrow, RReturn>
  *
  * **Details**
  *
- * `A` is the object, `E` what creating it may fail with, `R` what `acquire`, the hooks and the check need besides
- * `Scope`. Durations are `Duration.Input`: a number means milliseconds.
+ * `A` is the object, `E` what creating it may fail with, `R` what `acquire` needs besides `Scope`; `RCheck`, `RBorrow`
+ * and `RReturn` are what `healthCheck`, `onBorrow` and `onReturn` need, and are `R` when they are not given. Durations are
+ * `Duration.Input`: a number means milliseconds.
  *
  * **Gotchas**
  *
@@ -308,7 +294,68 @@ export interface InferredOptions<A, E, R, RCheck, RBorrow, RReturn>
  * @category models
  * @since 0.1.0
  */
-export interface Options<A, E = never, R = never> extends InferredOptions<A, E, R, R, R, R> {}
+export interface Options<A, E = never, R = never, RCheck = R, RBorrow = R, RReturn = R>
+  extends Acquire<A, E, R>, Bounds, Limits, Retry, Hooks<A, RCheck, RBorrow, RReturn>
+{}
+
+/** How many objects there may be in a keyed pool. */
+export interface KeyedBounds {
+  /**
+   * Most places in the whole pool: objects alive, being created and being destroyed, of all keys. At least 1; `Infinity`
+   * is allowed. Required.
+   *
+   * @since 0.1.0
+   */
+  readonly max: number
+
+  /**
+   * Most places of one key. At least 1. Default: `max`.
+   *
+   * @since 0.1.0
+   */
+  readonly maxPerKey?: number | undefined
+
+  /**
+   * Objects of one key kept alive while the key exists: from its first borrow until it has neither object nor borrower.
+   * Given up when another key needs the room and no idle object beyond the minimums is left. Not above `maxPerKey`.
+   * Default: 0.
+   *
+   * @since 0.1.0
+   */
+  readonly minPerKey?: number | undefined
+}
+
+/** How an object of a keyed pool is created. */
+export interface KeyedAcquire<K, A, E, R> {
+  /**
+   * Creates an object for a key. May use `Scope`: each object has a Scope of its own, closed when it is destroyed. The
+   * reference `CreationNumber` holds how many creations, of all keys, began before this one. Required.
+   *
+   * @since 0.1.0
+   */
+  readonly acquire: (key: K) => Effect.Effect<A, E, R | Scope.Scope>
+}
+
+/**
+ * What a keyed pool is made of: how an object is created for a key, how many there may be in all and for each key, and
+ * what is done with them.
+ *
+ * **When to use**
+ *
+ * Use to name options that are built apart from `KeyedPool.make` or a layer of `Proxy.KeyedService`. Written in the call,
+ * only the `key` of `acquire` needs a type: the rest infers.
+ *
+ * **Details**
+ *
+ * The options are those of `Pool.Options`, but for the bounds. What has no key in its name and is not `max`, `name` or
+ * `shutdownTimeout` holds for each key. The hooks, `healthCheck` and `describe` are given the key after the rest.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeyedOptions<K, A, E = never, R = never, RCheck = R, RBorrow = R, RReturn = R>
+  extends KeyedAcquire<K, A, E, R>, KeyedBounds, Limits, Retry, Hooks<A, RCheck, RBorrow, RReturn, [key: NoInfer<K>]>
+{}
 
 /** Every field may be its value, or a `Config` of it. */
 export type OrConfig<T> = {

@@ -26,6 +26,10 @@ export class PoolImpl extends Pipeable.Class implements Pooled {
     this.only = only
   }
 
+  peek(): Group {
+    return this.only
+  }
+
   group(): Group {
     return this.only
   }
@@ -84,6 +88,15 @@ export const isPool = (u: unknown): u is Pool<unknown, unknown> => Predicate.has
 /** The pool behind the public type. */
 export const of = (pool: unknown): PoolImpl => pool as PoolImpl
 
+/** Waits for the first object of a pool that has just been made, or fails as its creation did or does. */
+export const firstObject = (pool: Pooled): Effect.Effect<void, unknown> =>
+  Effect.suspend(() => {
+    const failure = pool.group().lastFailure
+    return failure === undefined
+      ? pool.core.awaitReady(pool.group())
+      : Effect.failCause(failure as import("effect/Cause").Cause<unknown>)
+  })
+
 /** Makes a pool in the current Scope. */
 export const make = (options: object, fixed?: Fixed): Effect.Effect<PoolImpl, never, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
@@ -95,6 +108,7 @@ export const make = (options: object, fixed?: Fixed): Effect.Effect<PoolImpl, ne
     const pool = new PoolImpl(core, group)
     // not `Effect.addFinalizer`: the closing must see the Scope and the fiber in which it runs
     return Effect.map(Scope.addFinalizer(Context.get(context, Scope.Scope), core.shutdown), () => {
+      core.show({ core, bounds: () => group, stats: () => statsOf(core, group) }, context)
       core.machine.start(group, core.now())
       core.flush()
       return pool

@@ -11,7 +11,6 @@ import type { AnyFiber, Failure, Pooled } from "./lease.ts"
 import { isHit, Lease } from "./lease.ts"
 import type { Linked } from "./list.ts"
 import { List } from "./list.ts"
-import type { Group } from "./state.ts"
 
 /** A call that is under way. */
 export interface InFlight extends Linked<InFlight> {
@@ -52,8 +51,8 @@ export class ScopeLease extends Lease {
   private scopeExit: Exit.Exit<unknown, unknown> | undefined = undefined
   private readonly callers = new Set<Caller>()
 
-  constructor(pooled: Pooled, group: Group, scope: Scope.Scope, unit: AnyFiber | undefined) {
-    super(pooled.core, group)
+  constructor(pooled: Pooled, scope: Scope.Scope, unit: AnyFiber | undefined) {
+    super(pooled)
     this.scope = scope
     this.unit = unit
   }
@@ -102,6 +101,7 @@ export class ScopeLease extends Lease {
   private ask(fiber: AnyFiber, timeout: unknown): void {
     const { core } = this
     this.identify(fiber)
+    this.settleGroup()
     if (core.machine.closed) {
       this.refused(core.closed(this.group))
       return
@@ -179,6 +179,12 @@ export class ScopeLease extends Lease {
   /** The object itself goes out. */
   takeRaw(fiber: AnyFiber): void {
     this.takers.add(ownerOf(fiber))
+  }
+
+  /** The object is broken: it goes on its return. */
+  condemn(): void {
+    this.core.machine.condemn(this, this.core.now())
+    this.core.flush()
   }
 
   /** A defect came out of a call that ended at once. */

@@ -44,6 +44,7 @@ interface Rule {
 }
 
 const count: Rule = { least: 1, whole: true, infinite: true }
+const least0: Rule = { least: 0, whole: true, infinite: false }
 
 const show = (value: unknown): string => {
   if (Predicate.isString(value)) return JSON.stringify(value)
@@ -147,14 +148,58 @@ const fail = (name: string, problems: ReadonlyArray<string>): never => {
 /** Reads the options, or throws an error that names every wrong one. */
 export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fixed = {}): Settings => {
   const reader = new Reader(raw)
+  if (acquire === undefined) reader.problems.push("acquire must be an Effect")
+  const max = reader.number("max", undefined, count)
+  const min = reader.number("min", Math.min(1, max), least0)
+  reader.problems.push(...describeBounds(min, max))
+  return finish(reader, acquire, { min, max }, fixed)
+}
+
+/** The bounds of a pool by key. */
+export interface KeyedBounds {
+  readonly max: number
+  readonly maxPerKey: number
+  readonly minPerKey: number
+  /** `maxPerKey` was not given: it is what `max` is. */
+  readonly follows: boolean
+}
+
+const readEach = (reader: Reader, now: KeyedBounds | undefined): KeyedBounds => {
+  const max = reader.number("max", now?.max, count)
+  const follows = reader.raw["maxPerKey"] === undefined && (now === undefined || now.follows)
+  const maxPerKey = follows ? max : reader.number("maxPerKey", now?.maxPerKey, count)
+  const minPerKey = reader.number("minPerKey", now?.minPerKey ?? 0, least0)
+  if (maxPerKey > max) reader.problems.push(`maxPerKey (${maxPerKey}) must not exceed max (${max})`)
+  if (minPerKey > maxPerKey) {
+    reader.problems.push(`minPerKey (${minPerKey}) must not exceed ${follows ? "max" : "maxPerKey"} (${maxPerKey})`)
+  }
+  return { max, maxPerKey, minPerKey, follows }
+}
+
+/** Reads the options of a pool by key, like `read`. */
+export const readKeyed = (
+  raw: Raw,
+  acquire: Hooks["acquire"] | undefined
+): { readonly bounds: KeyedBounds; readonly settings: Settings } => {
+  const reader = new Reader(raw)
+  if (acquire === undefined) reader.problems.push("acquire must be a function from a key to an Effect")
+  const bounds = readEach(reader, undefined)
+  return { bounds, settings: finish(reader, acquire, { min: bounds.minPerKey, max: bounds.maxPerKey }, {}) }
+}
+
+/** New bounds of a pool by key, like `readBounds`. */
+export const readKeyedBounds = (name: string, raw: Raw, now: KeyedBounds): KeyedBounds => {
+  const reader = new Reader(raw)
+  const bounds = readEach(reader, now)
+  return reader.problems.length > 0 ? fail(name, reader.problems) : bounds
+}
+
+const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: Bounds, fixed: Fixed): Settings => {
+  const { raw } = reader
   const name = Predicate.isString(raw["name"]) ? raw["name"] : "pool"
   if (raw["name"] !== undefined && !Predicate.isString(raw["name"])) {
     reader.problems.push(`name (${show(raw["name"])}) must be a string`)
   }
-  if (acquire === undefined) reader.problems.push("acquire must be an Effect")
-  const max = reader.number("max", undefined, count)
-  const min = reader.number("min", Math.min(1, max), { least: 0, whole: true, infinite: false })
-  reader.problems.push(...describeBounds(min, max))
   const borrowWarning = reader.duration("borrowWarning", Infinity, false)
   const borrowLimit = reader.duration("borrowLimit", Infinity, false)
   const healthCheck = reader.hook<NonNullable<Hooks["healthCheck"]>>("healthCheck")
@@ -198,7 +243,7 @@ export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fix
   if (reader.problems.length > 0) return fail(name, reader.problems)
   return {
     name,
-    bounds: { min, max },
+    bounds,
     policy,
     hooks: {
       acquire: acquire!,
@@ -216,7 +261,7 @@ export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fix
 export const readBounds = (name: string, raw: Raw, now: Bounds): Bounds => {
   const reader = new Reader(raw)
   const max = reader.number("max", now.max, count)
-  const min = reader.number("min", now.min, { least: 0, whole: true, infinite: false })
+  const min = reader.number("min", now.min, least0)
   reader.problems.push(...describeBounds(min, max))
   return reader.problems.length > 0 ? fail(name, reader.problems) : { min, max }
 }

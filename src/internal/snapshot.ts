@@ -3,9 +3,11 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { Core } from "./core.ts"
 import { holderOf } from "./holder.ts"
+import { KeyedStats } from "./keyedStats.ts"
 import type { Lease } from "./lease.ts"
 import type { Group, Slot } from "./state.ts"
 import { Stats } from "./stats.ts"
+import type { Totals } from "./totals.ts"
 
 const places = (core: Core, group: Group) => {
   const { idle, inUse } = core.machine.usage(group)
@@ -19,22 +21,15 @@ const places = (core: Core, group: Group) => {
   }
 }
 
-const totals = (core: Core) => {
+const common = (core: Core, totals: Totals) => {
   const { machine } = core
+  const { destroyed, ...counters } = totals
   return {
     name: core.name,
     suspended: machine.suspended,
     closed: machine.closed,
-    created: machine.created,
-    createFailures: machine.createFailures,
-    borrowed: machine.borrowed,
-    returned: machine.returned,
-    timeouts: machine.timeouts,
-    rejected: machine.rejected,
-    cancelled: machine.cancelled,
-    healthChecks: machine.healthChecks,
-    hookFailures: core.hookFailures,
-    destroyed: { ...machine.destroyed }
+    ...counters,
+    destroyed: { ...destroyed }
   }
 }
 
@@ -67,20 +62,46 @@ const objectOf = (core: Core, slot: Slot, holders: ReadonlyArray<Lease>, now: nu
   }
 }
 
-const objectsOf = (core: Core, group: Group) => {
-  const now = core.now()
-  const holders = holdersBySlot(core)
-  return group.slots
+const objectsOf = (core: Core, group: Group, now: number, holders: Map<Slot, Array<Lease>>) =>
+  group.slots
     .filter((slot) => slot.state === "alive")
     .sort((a, b) => a.id - b.id)
     .map((slot) => objectOf(core, slot, holders.get(slot) ?? [], now))
-}
 
 export const statsOf = (core: Core, group: Group): Stats =>
   new Stats({
-    ...totals(core),
+    ...common(core, group.totals),
     min: group.min,
     max: group.max,
     ...places(core, group),
-    objects: objectsOf(core, group)
-  }, { disableChecks: true })
+    objects: objectsOf(core, group, core.now(), holdersBySlot(core))
+  })
+
+/** The same of a pool by key: of the whole, and of each key. */
+export const keyedStatsOf = (core: Core): KeyedStats => {
+  const { machine } = core
+  const now = core.now()
+  const holders = holdersBySlot(core)
+  const groups = livingGroups(core)
+  const whole = { size: 0, idle: 0, inUse: 0, creating: 0, destroying: 0, waiting: 0 }
+  const keys = groups.map((group) => {
+    const here = places(core, group)
+    for (const name of Object.keys(whole) as Array<keyof typeof whole>) whole[name] += here[name]
+    return { key: group.label!, ...here }
+  })
+  return new KeyedStats({
+    ...common(core, machine.totals),
+    max: machine.rooms!.max,
+    ...whole,
+    objects: groups
+      .flatMap((group) =>
+        objectsOf(core, group, now, holders).map((object) => ({ ...object, key: group.label! }))
+      )
+      .sort((a, b) => a.id - b.id),
+    keys
+  })
+}
+
+/** The keys that exist: a key that is only remembered for the spacing of its attempts does not. */
+export const livingGroups = (core: Core): Array<Group> =>
+  [...core.machine.groups.values()].filter((group) => group.slots.length > 0 || group.waiting > 0)

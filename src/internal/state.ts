@@ -1,8 +1,10 @@
 /** What a pool's state is made of; its transitions are in `machine.ts`. */
 import type { Timed } from "./heap.ts"
+import type { IdlePlace } from "./idle.ts"
 import { Idle } from "./idle.ts"
-import type { Linked } from "./list.ts"
+import type { Linked, List } from "./list.ts"
 import type { Reason } from "./policy.ts"
+import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
 import { Queue } from "./waiters.ts"
 
@@ -41,6 +43,8 @@ export class Slot implements Linked<Slot>, Timed {
   doomed: Reason | undefined = undefined
   /** In the list of the wholly idle. */
   idle = false
+  /** Where it stands among the idle objects of all keys. */
+  place: IdlePlace | undefined = undefined
   /** In that list, but being checked. */
   passedOver = false
   /** In the list of those with this many borrowers. */
@@ -120,7 +124,7 @@ export class Group {
   min: number
   max: number
   readonly queue = new Queue()
-  readonly idle = new Idle()
+  readonly idle: Idle
   readonly slots: Array<Slot> = []
   /** Objects idle, in use or checked. */
   size = 0
@@ -139,10 +143,19 @@ export class Group {
   lastFailure: unknown = undefined
   readonly retry: Moment = new Moment("retry", this)
   readonly reaper: Moment = new Moment("idle", this)
+  readonly totals = new Totals()
+  /** How the key reads in errors, logs and statistics; a pool without keys has none. */
+  label: string | undefined = undefined
   private readonly places = new Map<unknown, Slot | Set<Slot>>()
 
-  constructor(key: unknown, min: number, max: number) {
+  /** A key that its last objects were taken from, with nobody waiting: its minimum does not count. */
+  abandoned = false
+  /** The key is no more: neither object nor borrower. */
+  vanished = false
+
+  constructor(key: unknown, min: number, max: number, everywhere?: List<IdlePlace>) {
     this.key = key
+    this.idle = new Idle(everywhere)
     this.min = min
     this.max = max
   }
@@ -219,6 +232,8 @@ export type Command =
   | { readonly op: "space"; readonly group: Group }
   /** The schedule of attempts starts over. */
   | { readonly op: "recovered"; readonly group: Group }
+  /** The key has neither object nor borrower any more. */
+  | { readonly op: "vanish"; readonly group: Group }
   /** They waited too long. */
   | { readonly op: "timeout"; readonly waiters: ReadonlyArray<Waiter>; readonly counts: Counts }
   /** Too many wait. */

@@ -1,0 +1,65 @@
+/** What is behind a proxy that stands for one key: equal keys share what a Scope holds, whichever layer they came through. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as MutableHashMap from "effect/MutableHashMap"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { Unit } from "./calls.ts"
+import { Backing } from "./calls.ts"
+import type { KeyedImpl } from "./keyed.ts"
+import type { AnyEffect, AnyFiber } from "./lease.ts"
+import type { ScopeLease } from "./scopeLease.ts"
+
+/** What is common to all layers of one keyed pool. */
+interface Realm {
+  readonly leases: WeakMap<Scope.Scope, MutableHashMap.MutableHashMap<unknown, ScopeLease>>
+  readonly units: Context.Reference<HashMap.HashMap<unknown, Unit>>
+}
+
+let realms = 0
+const realmOf = new WeakMap<KeyedImpl, Realm>()
+
+const realm = (pool: KeyedImpl): Realm => {
+  let found = realmOf.get(pool)
+  if (found === undefined) {
+    found = {
+      leases: new WeakMap(),
+      units: Context.Reference<HashMap.HashMap<unknown, Unit>>(`proxy-pattern-pool/Proxy/Units/${++realms}`, {
+        defaultValue: () => HashMap.empty()
+      })
+    }
+    realmOf.set(pool, found)
+  }
+  return found
+}
+
+export class KeyBacking extends Backing {
+  private readonly realm: Realm
+  private readonly key: unknown
+
+  constructor(id: string, pool: KeyedImpl, key: unknown) {
+    super(id, pool.of(key))
+    this.realm = realm(pool)
+    this.key = key
+  }
+
+  protected override findUnit(fiber: AnyFiber): Unit | undefined {
+    return Option.getOrUndefined(HashMap.get(Context.get(fiber.context, this.realm.units), this.key))
+  }
+
+  override inUnit(effect: AnyEffect, unit: Unit): AnyEffect {
+    return Effect.updateService(effect, this.realm.units, HashMap.set(this.key, unit))
+  }
+
+  override leaseOf(scope: Scope.Scope): ScopeLease | undefined {
+    const leases = this.realm.leases.get(scope)
+    return leases === undefined ? undefined : Option.getOrUndefined(MutableHashMap.get(leases, this.key))
+  }
+
+  protected override setLease(scope: Scope.Scope, lease: ScopeLease): void {
+    let leases = this.realm.leases.get(scope)
+    if (leases === undefined) this.realm.leases.set(scope, leases = MutableHashMap.empty())
+    MutableHashMap.set(leases, this.key, lease)
+  }
+}
