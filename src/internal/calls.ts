@@ -197,7 +197,7 @@ const callHeld = (lease: ScopeLease, fiber: AnyFiber, run: Run): AnyEffect => {
   const effect = toEffect(result)
   if (Exit.isExit(effect)) return effect
   const call = new RunningCall(lease, fiber, effect)
-  return Effect.onExitPrimitive(call as unknown as AnyEffect, call.end, true)
+  return Effect.onExitPrimitive(call as unknown as AnyEffect, call.end)
 }
 
 /** A call, each time it is run. */
@@ -256,7 +256,7 @@ export const useObject = (backing: Backing, fiber: AnyFiber, f: Run, timeout: un
   if (backing.unitOf(fiber) === undefined) return use(backing.pooled, (object) => toEffect(f(object)), timeout)
   return backing.borrow(fiber, timeout, (lease) => {
     const call = new RunningCall(lease, fiber, Effect.suspend(() => toEffect(f(lease.slot!.value))))
-    return Effect.onExitPrimitive(call as unknown as AnyEffect, call.end, true)
+    return Effect.onExitPrimitive(call as unknown as AnyEffect, call.end)
   })
 }
 

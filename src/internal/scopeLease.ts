@@ -88,8 +88,7 @@ export class ScopeLease extends Lease {
       () => {
         if (caller !== undefined) this.leave(caller)
         return undefined
-      },
-      true
+      }
     )
     const { cache } = fiber
     const untraced = cache.tracer === undefined || !cache.tracerEnabled

@@ -66,15 +66,16 @@ class Reader {
     this.raw = raw
   }
 
+  /** What is no number gives `NaN`, with which nothing can be compared: one mistake is one problem. */
   number(name: string, fallback: number | undefined, rule: Rule): number {
     const value = this.raw[name]
     if (value === undefined) {
       if (fallback === undefined) this.problems.push(`${name} (undefined) is required`)
-      return fallback ?? rule.least
+      return fallback ?? Number.NaN
     }
     if (!Predicate.isNumber(value) || Number.isNaN(value)) {
       this.problems.push(`${name} (${show(value)}) must be a number`)
-      return fallback ?? rule.least
+      return Number.NaN
     }
     if (value < rule.least) this.problems.push(`${name} (${value}) must be at least ${rule.least}`)
     else if (rule.most !== undefined && value > rule.most) {
@@ -148,7 +149,7 @@ const fail = (name: string, problems: ReadonlyArray<string>): never => {
 /** Reads the options, or throws an error that names every wrong one. */
 export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fixed = {}): Settings => {
   const reader = new Reader(raw)
-  if (acquire === undefined) reader.problems.push("acquire must be an Effect")
+  if (acquire === undefined) reader.problems.push(`acquire (${show(raw["acquire"])}) must be an Effect`)
   const max = reader.number("max", undefined, count)
   const min = reader.number("min", Math.min(1, max), least0)
   reader.problems.push(...describeBounds(min, max))
@@ -182,7 +183,9 @@ export const readKeyed = (
   acquire: Hooks["acquire"] | undefined
 ): { readonly bounds: KeyedBounds; readonly settings: Settings } => {
   const reader = new Reader(raw)
-  if (acquire === undefined) reader.problems.push("acquire must be a function from a key to an Effect")
+  if (acquire === undefined) {
+    reader.problems.push(`acquire (${show(raw["acquire"])}) must be a function from a key to an Effect`)
+  }
   const bounds = readEach(reader, undefined)
   return { bounds, settings: finish(reader, acquire, { min: bounds.minPerKey, max: bounds.maxPerKey }, {}) }
 }
