@@ -9,12 +9,15 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Schema from "effect/Schema"
+import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as PoolError from "../PoolError.ts"
 import { Closing } from "./closing.ts"
 import { describe } from "./describe.ts"
 import { formatDuration } from "./duration.ts"
+import type { Parked } from "./drain.ts"
+import { wakeSoon } from "./drain.ts"
 import { Events } from "./events.ts"
 import { ownerOf } from "./guard.ts"
 import { holderOf, whoIs } from "./holder.ts"
@@ -42,9 +45,25 @@ interface Resource {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** Waits until the minimum is alive. */
-interface Ready {
-  readonly resume: (exit: Exit.Exit<void, unknown>) => void
+/** Waits until the minimum is alive. It goes on in a task of its own: never in the midst of what the pool is doing. */
+class Ready implements Parked {
+  private readonly scheduler: Scheduler
+  private readonly resume: (exit: Exit.Exit<void, unknown>) => void
+  private exit: Exit.Exit<void, unknown> = Exit.void
+
+  constructor(scheduler: Scheduler, resume: (exit: Exit.Exit<void, unknown>) => void) {
+    this.scheduler = scheduler
+    this.resume = resume
+  }
+
+  tell(exit: Exit.Exit<void, unknown>): void {
+    this.exit = exit
+    wakeSoon(this.scheduler, this)
+  }
+
+  wake(): void {
+    this.resume(this.exit)
+  }
 }
 
 const mostHolders = 10
@@ -59,6 +78,11 @@ export class Core {
   closing: Closing | undefined = undefined
   /** The bounds of a pool by key. */
   keyedBounds: KeyedBounds | undefined = undefined
+  /** Leases that have ended, to be used again. */
+  readonly spareUses: Array<Lease> = []
+  readonly spareGets: Array<Lease> = []
+  /** Milliseconds since the epoch; all times of the machine count from here. */
+  readonly startedAt: number
   /** A key is no more. */
   onVanish: (group: Group) => void = () => {}
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
@@ -77,6 +101,7 @@ export class Core {
     this.settings = settings
     this.name = settings.name
     this.clock = Context.get(own, Clock.Clock)
+    this.startedAt = this.clock.currentTimeMillisUnsafe()
     this.run = Effect.runForkWith(own as Context.Context<any>)
     this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), () => this.createTimeout())
     this.keeper = new Keeper(this.clock, this.run, () => {
@@ -104,8 +129,14 @@ export class Core {
 
   /** Never goes back, so that what was first stays first. */
   now(): number {
-    const now = this.clock.currentTimeMillisUnsafe()
+    // since the start of the pool: such numbers are small, and cost no allocation
+    const now = this.clock.currentTimeMillisUnsafe() - this.startedAt
     return now > this.latest ? this.latest = now : this.latest
+  }
+
+  /** A time of the machine, in milliseconds since the epoch. */
+  epoch(at: number): number {
+    return this.startedAt + at
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -126,8 +157,10 @@ export class Core {
     this.flushing = true
     try {
       while (served.length > 0 || commands.length > 0) {
-        for (const waiter of served.splice(0)) (waiter as Lease).served()
-        for (const command of commands.splice(0)) this.execute(command)
+        for (let i = 0; i < served.length; i++) (served[i] as Lease).served()
+        served.length = 0
+        for (let i = 0; i < commands.length; i++) this.execute(commands[i]!)
+        commands.length = 0
       }
     } finally {
       this.flushing = false
@@ -199,16 +232,18 @@ export class Core {
     const resource: Resource = { scope: Scope.makeUnsafe(), fiber: undefined }
     slot.resource = resource
     const links = asker?.span === undefined ? [] : [{ span: asker.span, attributes: {} }]
-    const acquire = Effect.withSpan(Effect.suspend(() => this.settings.hooks.acquire(slot.group.key)), "pool.create", {
-      root: true,
-      links,
-      attributes: { ...this.attributes(slot.group), "pool.object": slot.id },
-      captureStackTrace: false
-    }).pipe(
+    const span = { root: true, links, attributes: { ...this.attributes(slot.group), "pool.object": slot.id } }
+    const acquire = Effect.suspend(() => this.settings.hooks.acquire(slot.group.key)).pipe(
       Effect.provideService(Scope.Scope, resource.scope),
       Effect.provideService(CreationNumber, slot.id)
     )
-    const fiber = this.run(acquire as Effect.Effect<unknown, unknown>)
+    // not `withSpan`, which annotates the failures of `acquire`: borrowers get them as they are
+    const traced = Effect.useSpan(
+      "pool.create",
+      span,
+      (span) => Effect.provideService(acquire, Tracer.ParentSpan, span)
+    )
+    const fiber = this.run(traced as Effect.Effect<unknown, unknown>)
     resource.fiber = fiber
     fiber.addObserver((exit) => this.created(slot, exit))
     this.machine.awaitCreation(slot)
@@ -234,8 +269,7 @@ export class Core {
 
   private creationFailed(slot: Slot, cause: Cause.Cause<unknown>): void {
     this.warn(`creation of object ${slot.id} failed`, slot.group, cause)
-    for (const ready of this.ready) ready.resume(Exit.failCause(cause))
-    this.ready.clear()
+    this.tellAllReady(Exit.failCause(cause))
   }
 
   /** What is thrown away with the creation: its fiber is interrupted, and told when it has ended. */
@@ -291,7 +325,9 @@ export class Core {
   private ran(activity: Activity, exit: Exit.Exit<unknown, unknown>): void {
     if (activity.over) return
     const ok = exit._tag === "Success" && (activity.kind !== "check" || exit.value === true)
-    if (exit._tag === "Failure" && !activity.stopped) {
+    if (exit._tag === "Failure" && !(activity.stopped && Cause.hasInterruptsOnly(exit.cause))) {
+      // what fails while it is interrupted has failed all the same
+      activity.stopped = false
       this.hookFailed(`${hookName(activity)} of object ${activity.slot.id} failed`, activity.slot.group, exit.cause)
     }
     this.machine.ran(activity, ok, this.now())
@@ -442,24 +478,28 @@ export class Core {
     return Effect.suspend((): Effect.Effect<void, unknown> => {
       if (this.machine.closed) return this.closed(undefined)
       if (group.alive >= group.min) return Effect.void
-      return Effect.callback((resume) => {
-        const ready: Ready = { resume }
-        this.ready.add(ready)
-        return Effect.sync(() => this.ready.delete(ready))
+      const { ready: all } = this
+      return Effect.callback(function(resume) {
+        const ready = new Ready(this, resume)
+        all.add(ready)
+        return Effect.sync(() => all.delete(ready))
       })
     })
   }
 
-  private tellReady(group: Group): void {
-    if (this.ready.size === 0 || group.alive < group.min) return
-    for (const ready of this.ready) ready.resume(Exit.void)
+  /** After whatever may have brought the minimum. */
+  tellReady(group: Group): void {
+    if (this.ready.size > 0 && group.alive >= group.min) this.tellAllReady(Exit.void)
+  }
+
+  private tellAllReady(exit: Exit.Exit<void, unknown>): void {
+    for (const ready of this.ready) ready.tell(exit)
     this.ready.clear()
   }
 
   /** Nobody waits for the minimum of a closed pool. */
   closeReady(): void {
-    for (const ready of this.ready) ready.resume(this.closed(undefined))
-    this.ready.clear()
+    this.tellAllReady(this.closed(undefined))
   }
 
   /** Ends when the pool has closed; it goes on when its caller is interrupted. */

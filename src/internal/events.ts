@@ -68,7 +68,7 @@ export class Events {
   /** Tells the last event, and ends all streams. */
   close(): void {
     this.ended = true
-    if (this.listeners.size > 0) this.send({ _tag: "Closed", pool: this.core.name, at: this.core.now() })
+    if (this.listeners.size > 0) this.send({ _tag: "Closed", pool: this.core.name, at: this.core.epoch(this.core.now()) })
     for (const listener of this.listeners) listener.end()
     this.listeners.clear()
     this.core.machine.observed = false
@@ -82,7 +82,9 @@ export class Events {
   private eventOf({ at, detail, group, slot, tag, waiter }: Happening): Event {
     const { core } = this
     const key = core.keyOf(group)
-    const always = key === undefined ? { pool: core.name, at } : { pool: core.name, at, key }
+    const pool = core.name
+    const epoch = core.epoch(at)
+    const always = key === undefined ? { pool, at: epoch } : { pool, at: epoch, key }
     if (slot === undefined) {
       switch (tag) {
         case "Resized":

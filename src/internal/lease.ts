@@ -12,6 +12,7 @@ import type { Core } from "./core.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
 import { guard, ownerOf } from "./guard.ts"
+import { addFinalizer, removeFinalizer } from "./scopes.ts"
 import type { Group } from "./state.ts"
 import { Waiter } from "./waiters.ts"
 
@@ -25,28 +26,38 @@ export const isHit = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 /** A borrower, as effects know it. */
 export abstract class Lease extends Waiter {
-  readonly pooled: Pooled
-  fiber: AnyFiber | undefined = undefined
-  fiberId = 0
-  span: Tracer.AnySpan | undefined = undefined
+  declare readonly core: Core
+  declare pooled: Pooled
+  declare fiber: AnyFiber | undefined
+  declare span: Tracer.AnySpan | undefined
   /** The Scope that holds the object; a body has none. */
-  scope: Scope.Scope | undefined = undefined
+  declare scope: Scope.Scope | undefined
   /** How many borrowers of the same fiber or Scope wait for this pool meanwhile. */
-  alsoWaiting = 0
+  declare alsoWaiting: number
   /** The holders that this borrower waits beside. */
-  beside: ReadonlyArray<Lease> | undefined = undefined
-  warnedOfNesting = false
+  declare beside: ReadonlyArray<Lease> | undefined
+  declare warnedOfNesting: boolean
   /** How the holder ended, for `onReturn`. */
-  exit: Exit.Exit<unknown, unknown> = Exit.void
-  private onReturned: (() => void) | undefined = undefined
+  declare exit: Exit.Exit<unknown, unknown>
+  declare private onReturned: (() => void) | undefined
 
   constructor(pooled: Pooled) {
     super(pooled.peek())
+    this.core = pooled.core
     this.pooled = pooled
+    this.fiber = undefined
+    this.span = undefined
+    this.scope = undefined
+    this.alsoWaiting = 0
+    this.beside = undefined
+    this.warnedOfNesting = false
+    this.exit = Exit.void
+    this.onReturned = undefined
   }
 
-  get core(): Core {
-    return this.pooled.core
+  /** The fiber that the user knows. */
+  get fiberId(): number {
+    return ownerOf(this.fiber!).id
   }
 
   /** A key comes into being with its first borrower, and may have vanished since this one was made. */
@@ -70,7 +81,6 @@ export abstract class Lease extends Waiter {
 
   identify(fiber: AnyFiber): void {
     this.fiber = fiber
-    this.fiberId = ownerOf(fiber).id
     this.span = fiber.cache.span
   }
 
@@ -99,28 +109,47 @@ export abstract class Lease extends Waiter {
 
 /** A borrower that is a fiber: it parks until it has an object, or a reason why not. */
 abstract class FiberLease extends Lease implements Parked {
-  protected failure: Failure | undefined = undefined
-  private resume: ((effect: AnyEffect) => void) | undefined = undefined
-  private traced = false
+  declare protected failure: Failure | undefined
+  declare private resume: ((effect: AnyEffect) => void) | undefined
+  /** Waits in a span, which must end before the object is used. */
+  declare private traced: boolean
+  /** Is to be woken; until then it must not be used again. */
+  declare protected waking: boolean
+
+  constructor(pooled: Pooled) {
+    super(pooled)
+    this.failure = undefined
+    this.resume = undefined
+    this.traced = false
+    this.waking = false
+  }
 
   /** What is run with the object, or with the reason. */
   protected abstract proceed(): AnyEffect
 
   served(): void {
     this.core.forgetNesting(this)
+    this.waking = true
     wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   refused(failure: Failure): void {
     this.core.forgetNesting(this)
     this.failure = failure
+    this.waking = true
     wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   wake(): void {
-    const resume = this.resume
+    const { resume } = this
     this.resume = undefined
-    resume?.(this.traced ? this.failure ?? Exit.void : this.proceed())
+    this.waking = false
+    if (resume !== undefined) this.wakeWith(resume)
+  }
+
+  /** With itself: what is run next must run in the fiber that waited. */
+  private wakeWith(resume: (effect: AnyEffect) => void): void {
+    resume(this.traced ? this.failure ?? Exit.void : this as unknown as AnyEffect)
   }
 
   protected get isWaiting(): boolean {
@@ -130,25 +159,24 @@ abstract class FiberLease extends Lease implements Parked {
   protected park(): AnyEffect {
     const parked = Effect.callback<any, any, any>((resume) => {
       if (this.isWaiting) this.resume = resume
-      else resume(this.traced ? this.failure ?? Exit.void : this.proceed())
+      else this.wakeWith(resume)
     })
     const cache = this.fiber!.cache
     if (cache.tracer === undefined || !cache.tracerEnabled) return parked
     this.traced = true
-    return Effect.andThen(
+    return Effect.flatMap(
       Effect.useSpan("pool.wait", { attributes: this.core.attributes(this.group) }, () => parked),
-      Effect.suspend(() => this.proceed())
+      () => this as unknown as AnyEffect
     )
   }
 
   /** Asks for an object; what comes of it is run next. */
-  protected ask(fiber: AnyFiber, timeout: number): AnyEffect {
+  protected ask(fiber: AnyFiber, timeout: number, now: number): AnyEffect {
     const { core } = this
     const { machine } = core
     this.settleGroup()
     if (machine.closed) return core.closed(this.group)
     this.identify(fiber)
-    const now = core.now()
     if (machine.borrow(this, timeout, now) !== undefined) core.lent(now)
     else {
       core.flush()
@@ -158,6 +186,29 @@ abstract class FiberLease extends Lease implements Parked {
       }
     }
     return this.proceed()
+  }
+
+  /** Used again, perhaps for another key. */
+  protected renew(pooled: Pooled): void {
+    if (pooled === this.pooled) return
+    this.pooled = pooled
+    this.group = pooled.peek()
+  }
+
+  /**
+   * Made as new after it has held, so that it can be used again, which saves making it and what goes with it. Not
+   * where somebody still knows of it.
+   */
+  protected forget(): boolean {
+    if (this.waking || this.alsoWaiting > 0 || this.failure !== undefined) return false
+    this.state = "new"
+    this.slot = undefined
+    this.fiber = undefined
+    this.span = undefined
+    this.scope = undefined
+    this.warnedOfNesting = false
+    this.exit = Exit.void
+    return true
   }
 
   protected giveUp(): void {
@@ -175,28 +226,43 @@ type Body = (object: unknown) => AnyEffect
 
 /** One run of `use`: it is the effect inside the frame that gives the object back. */
 class UseLease extends FiberLease {
-  private readonly body: Body
-  private readonly limit: number
-  private called = false
-  private child: AnyFiber | undefined = undefined
+  /** Made once for each lease; a lease that is used again saves making its frame. */
+  declare readonly frame: AnyEffect
+  declare private body: Body | undefined
+  declare private limit: number
+  declare private called: boolean
+  declare private child: AnyFiber | undefined
 
-  constructor(pooled: Pooled, body: Body, limit: number) {
+  constructor(pooled: Pooled) {
     super(pooled)
+    this.body = undefined
+    this.limit = 0
+    this.called = false
+    this.child = undefined
+    this.frame = Effect.onExitPrimitive(this as unknown as AnyEffect, (exit) => this.finish(exit))
+  }
+
+  prepare(pooled: Pooled, body: Body, limit: number): AnyEffect {
+    this.renew(pooled)
     this.body = body
     this.limit = limit
+    return this.frame
   }
 
   begin(fiber: AnyFiber): AnyEffect {
-    return this.state === "new" && this.failure === undefined ? this.ask(fiber, this.limit) : this.proceed()
+    return this.state === "new" && this.failure === undefined
+      ? this.ask(fiber, this.limit, this.core.now())
+      : this.proceed()
   }
 
   protected proceed(): AnyEffect {
     if (this.failure !== undefined) return this.failure
     this.called = true
-    const value = this.slot!.value
-    if (this.core.machine.policy.borrowLimit === Infinity) return this.body(value)
+    const body = this.body!
+    const { value } = this.slot!
+    if (this.core.machine.policy.borrowLimit === Infinity) return body(value)
     return guard(
-      Effect.suspend(() => this.body(value)),
+      Effect.suspend(() => body(value)),
       (child) => {
         this.child = child
         if (this.failure !== undefined) child.interruptUnsafe()
@@ -215,12 +281,22 @@ class UseLease extends FiberLease {
     return !closing.hasFiber(this.fiber!)
   }
 
-  readonly finish = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined => {
+  private finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     switch (this.state) {
-      case "holding":
-        if (!this.called) return this.giveBack(false)
-        this.exit = exit
-        return this.giveBack(isHit(exit))
+      case "holding": {
+        let hit = false
+        if (this.called) {
+          this.exit = exit
+          hit = isHit(exit)
+        }
+        const hook = this.giveBack(hit)
+        if (hook === undefined && this.child === undefined && this.forget()) {
+          this.body = undefined
+          this.called = false
+          this.core.spareUses.push(this)
+        }
+        return hook
+      }
       case "queued":
       case "preparing":
         this.giveUp()
@@ -231,9 +307,9 @@ class UseLease extends FiberLease {
 
 /** What `use` gives: a program that may run many times, each time with a lease of its own. */
 class Use {
-  private readonly pool: Pooled
-  private readonly body: Body
-  private readonly timeout: unknown
+  declare private readonly pool: Pooled
+  declare private readonly body: Body
+  declare private readonly timeout: unknown
 
   constructor(pool: Pooled, body: Body, timeout: unknown) {
     this.pool = pool
@@ -242,9 +318,9 @@ class Use {
   }
 
   begin(): AnyEffect {
-    const { core } = this.pool
-    const lease = new UseLease(this.pool, this.body, core.patience(this.timeout))
-    return Effect.onExitPrimitive(lease as unknown as AnyEffect, lease.finish)
+    const { pool } = this
+    const lease = pool.core.spareUses.pop() as UseLease | undefined ?? new UseLease(pool)
+    return lease.prepare(pool, this.body, pool.core.patience(this.timeout))
   }
 }
 
@@ -254,30 +330,36 @@ class Use {
 
 /** A borrow until a Scope closes: its finalizer is in place before anything is borrowed. */
 class GetLease extends FiberLease {
-  private readonly limit: number | "poll"
+  declare private limit: number | "poll"
+  declare readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
-  constructor(pooled: Pooled, scope: Scope.Scope, limit: number | "poll") {
+  constructor(pooled: Pooled) {
     super(pooled)
+    this.limit = "poll"
+    this.finalize = (exit) => this.release(exit)
+  }
+
+  prepare(pooled: Pooled, scope: Scope.Scope, limit: number | "poll"): this {
+    this.renew(pooled)
     this.scope = scope
     this.limit = limit
+    return this
   }
 
   begin(fiber: AnyFiber): AnyEffect {
-    if (this.state !== "new") return this.proceed()
-    return this.limit === "poll" ? this.askNow(fiber) : this.ask(fiber, this.limit)
+    return this.state === "new" ? this.beginAt(fiber, this.core.now()) : this.proceed()
   }
 
-  private askNow(fiber: AnyFiber): AnyEffect {
+  beginAt(fiber: AnyFiber, now: number): AnyEffect {
+    return this.limit === "poll" ? this.askNow(fiber, now) : this.ask(fiber, this.limit, now)
+  }
+
+  private askNow(fiber: AnyFiber, now: number): AnyEffect {
     const { core } = this
     this.identify(fiber)
-    const now = core.now()
     if (core.machine.poll(this, now) !== undefined) core.lent(now)
     else core.flush()
     return this.isWaiting ? this.park() : this.proceed()
-  }
-
-  protected override park(): AnyEffect {
-    return Effect.onExitPrimitive(super.park(), this.stop)
   }
 
   protected proceed(): AnyEffect {
@@ -294,15 +376,13 @@ class GetLease extends FiberLease {
     return !closing.hasScope(this.scope!) && !closing.hasFiber(this.fiber!)
   }
 
-  private readonly stop = (): undefined => {
-    if (this.isWaiting) this.giveUp()
-    return undefined
-  }
-
-  readonly finalize = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  private release(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     if (this.state === "holding") {
       this.exit = exit
-      return this.giveBack(isHit(exit)) ?? Effect.void
+      const hook = this.giveBack(isHit(exit))
+      if (hook !== undefined) return hook
+      if (this.forget()) this.core.spareGets.push(this)
+      return Effect.void
     }
     if (this.isWaiting) {
       this.giveUp()
@@ -313,6 +393,14 @@ class GetLease extends FiberLease {
     }
     return Effect.void
   }
+
+  /** The borrow came to nothing, or nobody took what came of it: nothing is left behind in the Scope. */
+  settle(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    if (exit._tag === "Success" && this.state === "holding") return undefined
+    if (this.isWaiting) this.giveUp()
+    removeFinalizer(this.scope!, this)
+    return this.state === "holding" ? this.giveBack(false) : undefined
+  }
 }
 
 const scopeClosed = (core: Core): Failure =>
@@ -320,9 +408,9 @@ const scopeClosed = (core: Core): Failure =>
 
 /** What `get` and `poll` give. */
 class Get {
-  private readonly pool: Pooled
-  private readonly timeout: unknown
-  private readonly polls: boolean
+  declare private readonly pool: Pooled
+  declare private readonly timeout: unknown
+  declare private readonly polls: boolean
 
   constructor(pool: Pooled, timeout: unknown, polls: boolean) {
     this.pool = pool
@@ -331,25 +419,21 @@ class Get {
   }
 
   begin(fiber: AnyFiber): AnyEffect {
-    const { core } = this.pool
+    const { pool } = this
+    const { core } = pool
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
-    const group = this.pool.peek()
+    const group = pool.peek()
     if (this.polls && !core.machine.isReady(group)) return Exit.succeed(Option.none())
     const limit = this.polls ? "poll" : core.patience(this.timeout)
-    if (core.machine.isHit(group, core.now())) {
-      const lease = new GetLease(this.pool, scope, limit)
-      return Effect.flatMap(Scope.addFinalizerExit(scope, lease.finalize), () => lease as unknown as AnyEffect)
+    const lease = (core.spareGets.pop() as GetLease | undefined ?? new GetLease(pool)).prepare(pool, scope, limit)
+    const added = addFinalizer(scope, lease, lease.finalize)
+    if (added === undefined) {
+      const now = core.now()
+      if (core.machine.isHit(group, now)) return lease.beginAt(fiber, now)
     }
-    // a Scope of its own, so that a borrow that comes to nothing leaves nothing behind in the outer one
-    const own = Scope.forkUnsafe(scope)
-    const lease = new GetLease(this.pool, scope, limit)
-    const settled = (exit: Exit.Exit<unknown, unknown>) =>
-      exit._tag === "Success" && lease.state === "holding" ? undefined : Scope.closeUnsafe(own, Exit.void)
-    return Effect.flatMap(
-      Scope.addFinalizerExit(own, lease.finalize),
-      () => Effect.onExitPrimitive(lease as unknown as AnyEffect, settled)
-    )
+    const borrowed = Effect.onExitPrimitive(lease as unknown as AnyEffect, (exit) => lease.settle(exit))
+    return added === undefined ? borrowed : Effect.flatMap(added, () => borrowed)
   }
 }
 

@@ -1019,9 +1019,14 @@ export class Machine {
       this.distribute(this.rooms, now)
       return
     }
-    for (let wanted = this.wanted(group); wanted > 0 && this.hasRoom(group); wanted--) {
+    let wanted = this.wanted(group)
+    if (wanted <= 0 || !this.hasRoom(group)) return
+    const { concurrency, unpooled } = this.policy
+    let next = unpooled ? asker : this.firstUncovered(group)
+    for (; wanted > 0 && this.hasRoom(group); wanted--) {
       if (!this.mayAttempt(group, now)) return
-      this.begin(group, asker, now)
+      this.begin(group, next, now)
+      for (let served = 0; served < concurrency && next !== undefined && !unpooled; served++) next = next.next
     }
   }
 
@@ -1042,7 +1047,7 @@ export class Machine {
     if (group.outage !== undefined) group.outage.attempt = slot
     group.creating++
     group.addSlot(slot)
-    this.commands.push({ op: "create", slot, asker })
+    this.commands.push({ op: "create", slot, asker: only ?? asker })
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -1062,7 +1067,7 @@ export class Machine {
       const group = rooms.next()
       if (group === undefined) break
       rooms.taken++
-      this.begin(group, group.queue.head, now)
+      this.begin(group, this.firstUncovered(group), now)
       this.express(group, rooms, now)
     }
     for (let victim = rooms.victim(); victim !== undefined && !this.closed; victim = rooms.victim()) {
@@ -1116,6 +1121,22 @@ export class Machine {
   private uncovered(group: Group): number {
     const { queue } = group
     return group.creating === 0 ? queue.size : Math.max(0, queue.size - group.creating * this.policy.concurrency)
+  }
+
+  /** The first of them, looked for from the nearer end: who asks for the next creation. */
+  private firstUncovered(group: Group): Waiter | undefined {
+    const { queue } = group
+    const uncovered = this.uncovered(group)
+    if (uncovered === 0) return undefined
+    const covered = queue.size - uncovered
+    if (covered < uncovered) {
+      let waiter = queue.head
+      for (let left = covered; left > 0; left--) waiter = waiter?.next
+      return waiter
+    }
+    let waiter = queue.tail
+    for (let left = uncovered; left > 1; left--) waiter = waiter?.prev
+    return waiter
   }
 
   /** Would one more have to queue, and are there enough already? */
@@ -1273,6 +1294,8 @@ export class Machine {
         return
       case "activity":
         this.commands.push({ op: "desert", activity: node })
+        // what takes too long has failed, also where it was interrupted before
+        node.stopped = false
         this.ran(node, false, now)
         return
       case "retry":

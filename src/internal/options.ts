@@ -187,7 +187,7 @@ export interface Retry {
 /**
  * What is done with an object during its life. `Key` is what the hooks are given beside the object: nothing, or the key
  * of a keyed pool. Each hook has a requirement of its own, because one type parameter for all of them would be inferred
- * from one of them.
+ * from one of them; `NoInfer` leaves it to `acquire` to say what the object is.
  */
 export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<unknown> = []> {
   /**
@@ -199,7 +199,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    * @since 0.1.0
    */
   readonly healthCheck?:
-    | ((object: A, ...key: Key) => Effect.Effect<boolean, unknown, RCheck | Scope.Scope>)
+    | ((object: NoInfer<A>, ...key: Key) => Effect.Effect<boolean, unknown, RCheck | Scope.Scope>)
     | undefined
 
   /**
@@ -209,7 +209,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    * @since 0.1.0
    */
   readonly onBorrow?:
-    | ((object: A, ...key: Key) => Effect.Effect<unknown, unknown, RBorrow | Scope.Scope>)
+    | ((object: NoInfer<A>, ...key: Key) => Effect.Effect<unknown, unknown, RBorrow | Scope.Scope>)
     | undefined
 
   /**
@@ -220,7 +220,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    */
   readonly onReturn?:
     | ((
-      object: A,
+      object: NoInfer<A>,
       exit: Exit.Exit<unknown, unknown>,
       ...key: Key
     ) => Effect.Effect<unknown, unknown, RReturn | Scope.Scope>)
@@ -232,7 +232,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    *
    * @since 0.1.0
    */
-  readonly describe?: ((object: A, ...key: Key) => Schema.Json) | undefined
+  readonly describe?: ((object: NoInfer<A>, ...key: Key) => Schema.Json) | undefined
 }
 
 /** How an object is created. */

@@ -51,6 +51,7 @@ export class PoolImpl extends Pipeable.Class implements Pooled {
       if (this.core.machine.closed) return
       const next = readBounds(this.core.name, bounds as Raw, this.only)
       this.core.machine.resize(this.only, next, now)
+      this.core.tellReady(this.only)
     })
   }
 
