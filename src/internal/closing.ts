@@ -9,42 +9,40 @@ import { ownerOf } from "./guard.ts"
 import { whoIs } from "./holder.ts"
 import type { AnyFiber, Lease } from "./lease.ts"
 
+/** Who waits for the closing. */
+interface Caller {
+  readonly fiber: AnyFiber
+  readonly owner: AnyFiber
+  readonly scope: Scope.Scope | undefined
+  resume: ((effect: Effect.Effect<void>) => void) | undefined
+}
+
 export class Closing {
   private phase: "begun" | "waiting" | "destroying" | "closed" = "begun"
   private readonly core: Core
-  private readonly fibers = new Set<AnyFiber>()
-  private readonly scopes = new Set<Scope.Scope>()
-  private readonly callers = new Set<() => void>()
-  private readonly timer: AnyFiber | undefined
+  private readonly callers = new Set<Caller>()
+  private timer: AnyFiber | undefined = undefined
 
   constructor(core: Core) {
     this.core = core
-    const { shutdownTimeout } = core.settings
-    this.timer = shutdownTimeout === Infinity || shutdownTimeout === 0
-      ? undefined
-      : core.run(Effect.map(core.clock.sleep(Duration.millis(shutdownTimeout)), () => this.expire()))
   }
 
   /** Waits for the end, like every other caller; what this one holds cannot end before. */
   join(fiber: AnyFiber): Effect.Effect<void> {
     if (this.phase === "closed") return Effect.void
-    const owner = ownerOf(fiber)
-    const scope = Context.getOrUndefined(fiber.context, Scope.Scope)
-    this.fibers.add(owner)
-    this.fibers.add(fiber)
-    if (scope !== undefined) this.scopes.add(scope)
+    const caller: Caller = {
+      fiber,
+      owner: ownerOf(fiber),
+      scope: Context.getOrUndefined(fiber.context, Scope.Scope),
+      resume: undefined
+    }
+    this.callers.add(caller)
     if (this.phase === "begun") this.begin()
     else this.check()
     return Effect.callback((resume) => {
       if (this.isClosed) return resume(Effect.void)
-      const caller = () => resume(Effect.void)
-      this.callers.add(caller)
-      return Effect.sync(() => {
-        this.callers.delete(caller)
-        this.fibers.delete(owner)
-        this.fibers.delete(fiber)
-        if (scope !== undefined) this.scopes.delete(scope)
-      })
+      caller.resume = resume
+      return Effect.sync(() => this.callers.delete(caller))
     })
   }
 
@@ -62,7 +60,13 @@ export class Closing {
       if (lease.isMere) machine.revoke(lease, "shutdown", core.now())
     }
     core.flush()
-    if (core.settings.shutdownTimeout === 0) this.expire()
+    const { shutdownTimeout } = core.settings
+    if (shutdownTimeout === 0) this.expire()
+    else if (shutdownTimeout !== Infinity && !this.isClosed) {
+      this.timer = core.run(
+        Effect.map(core.clock.sleep(Duration.millis(Math.ceil(shutdownTimeout))), () => this.expire())
+      )
+    }
   }
 
   /** Goes on as far as it can; asked after every transition. */
@@ -120,17 +124,22 @@ export class Closing {
     this.core.keeper.disarm()
     this.core.hide()
     this.core.events.close()
-    for (const caller of this.callers) caller()
+    for (const caller of this.callers) caller.resume?.(Effect.void)
     this.callers.clear()
   }
 
   /** Does this fiber wait for the closing? */
   hasFiber(fiber: AnyFiber): boolean {
-    return this.fibers.has(fiber) || this.fibers.has(ownerOf(fiber))
+    const owner = ownerOf(fiber)
+    for (const caller of this.callers) {
+      if (caller.owner === owner || caller.fiber === fiber || caller.owner === fiber) return true
+    }
+    return false
   }
 
   /** Does the closing run in this Scope? */
   hasScope(scope: Scope.Scope): boolean {
-    return this.scopes.has(scope)
+    for (const caller of this.callers) if (caller.scope === scope) return true
+    return false
   }
 }

@@ -85,6 +85,8 @@ export class Core {
   readonly startedAt: number
   /** A key is no more. */
   onVanish: (group: Group) => void = () => {}
+  private readonly context: Context.Context<never>
+  private readonly traced: boolean
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
   private readonly spacing: Spacing
   private readonly ready = new Set<Ready>()
@@ -95,13 +97,16 @@ export class Core {
   private saidOfDescribe = false
   private hidden: () => void = () => {}
 
-  constructor(settings: Settings, context: Context.Context<Scope.Scope>) {
-    const own = Context.omit(Tracer.ParentSpan, Scope.Scope)(context)
+  /** `maker` is the fiber that makes the pool: what it has around it, the pool has. */
+  constructor(settings: Settings, maker: Fiber.Fiber<unknown, unknown>) {
+    const own = Context.omit(Tracer.ParentSpan, Scope.Scope)(maker.context)
+    this.traced = maker.cache.tracer !== undefined
     const random = Context.get(own, Random.Random)
     this.settings = settings
     this.name = settings.name
     this.clock = Context.get(own, Clock.Clock)
     this.startedAt = this.clock.currentTimeMillisUnsafe()
+    this.context = own
     this.run = Effect.runForkWith(own as Context.Context<any>)
     this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), () => this.createTimeout())
     this.keeper = new Keeper(this.clock, this.run, () => {
@@ -231,23 +236,27 @@ export class Core {
   private create(slot: Slot, asker: Lease | undefined): void {
     const resource: Resource = { scope: Scope.makeUnsafe(), fiber: undefined }
     slot.resource = resource
+    const acquire = this.acquire(slot)
+    // what is there already needs no fiber; its span would be seen by nobody but a tracer
+    if (Exit.isExit(acquire) && !this.traced) return this.created(slot, acquire)
     const links = asker?.span === undefined ? [] : [{ span: asker.span, attributes: {} }]
     const span = { root: true, links, attributes: { ...this.attributes(slot.group), "pool.object": slot.id } }
-    const acquire = Effect.suspend(() => this.settings.hooks.acquire(slot.group.key)).pipe(
-      Effect.provideService(Scope.Scope, resource.scope),
-      Effect.provideService(CreationNumber, slot.id)
-    )
+    const context = Context.add(Context.add(this.context, Scope.Scope, resource.scope), CreationNumber, slot.id)
     // not `withSpan`, which annotates the failures of `acquire`: borrowers get them as they are
-    const traced = Effect.useSpan(
-      "pool.create",
-      span,
-      (span) => Effect.provideService(acquire, Tracer.ParentSpan, span)
-    )
-    const fiber = this.run(traced as Effect.Effect<unknown, unknown>)
+    const traced = Effect.useSpan("pool.create", span, (span) => Effect.provideService(acquire, Tracer.ParentSpan, span))
+    const fiber = Effect.runForkWith(context as Context.Context<any>)(traced)
     resource.fiber = fiber
     fiber.addObserver((exit) => this.created(slot, exit))
     this.machine.awaitCreation(slot)
     this.machine.awaitDestruction(slot)
+  }
+
+  private acquire(slot: Slot): AnyEffect {
+    try {
+      return this.settings.hooks.acquire(slot.group.key)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
   }
 
   private created(slot: Slot, exit: Exit.Exit<unknown, unknown>): void {
@@ -499,7 +508,7 @@ export class Core {
 
   /** Nobody waits for the minimum of a closed pool. */
   closeReady(): void {
-    this.tellAllReady(this.closed(undefined))
+    if (this.ready.size > 0) this.tellAllReady(this.closed(undefined))
   }
 
   /** Ends when the pool has closed; it goes on when its caller is interrupted. */

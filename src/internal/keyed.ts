@@ -202,14 +202,14 @@ export const isKeyedPool = (u: unknown): boolean => Predicate.hasProperty(u, Key
 
 /** Makes a pool by key in the current Scope. */
 export const make = (options: object): Effect.Effect<KeyedImpl, never, Scope.Scope> =>
-  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+  Effect.withFiber((fiber) => {
     const raw = options as Raw
     const acquire = raw["acquire"]
     const create = Predicate.isFunction(acquire) ? acquire as Hooks["acquire"] : undefined
     const { bounds, settings } = readKeyed(raw, create)
-    const core = new Core(settings, context)
+    const core = new Core(settings, fiber)
     core.keyedBounds = bounds
     core.machine.share(bounds.max)
     const pool = new KeyedImpl(core)
-    return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), core.shutdown), pool)
+    return Effect.as(Scope.addFinalizer(Context.getUnsafe(fiber.context, Scope.Scope), core.shutdown), pool)
   })

@@ -156,10 +156,15 @@ abstract class FiberLease extends Lease implements Parked {
     return this.state === "queued" || this.state === "preparing"
   }
 
+  /** The pool has said what comes of it. In the midst of what the pool is doing it may say so later. */
+  protected get isAnswered(): boolean {
+    return this.state === "holding" || this.failure !== undefined
+  }
+
   protected park(): AnyEffect {
     const parked = Effect.callback<any, any, any>((resume) => {
-      if (this.isWaiting) this.resume = resume
-      else this.wakeWith(resume)
+      if (this.isAnswered) this.wakeWith(resume)
+      else this.resume = resume
     })
     const cache = this.fiber!.cache
     if (cache.tracer === undefined || !cache.tracerEnabled) return parked
@@ -180,12 +185,9 @@ abstract class FiberLease extends Lease implements Parked {
     if (machine.borrow(this, timeout, now) !== undefined) core.lent(now)
     else {
       core.flush()
-      if (this.isWaiting) {
-        core.noticeNesting(this, Context.getOrUndefined(fiber.context, Scope.Scope))
-        return this.park()
-      }
+      if (this.isWaiting) core.noticeNesting(this, Context.getOrUndefined(fiber.context, Scope.Scope))
     }
-    return this.proceed()
+    return this.isAnswered ? this.proceed() : this.park()
   }
 
   /** Used again, perhaps for another key. */
@@ -331,11 +333,14 @@ class Use {
 /** A borrow until a Scope closes: its finalizer is in place before anything is borrowed. */
 class GetLease extends FiberLease {
   declare private limit: number | "poll"
+  /** The borrower has been given the object itself. */
+  declare private taken: boolean
   declare readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.limit = "poll"
+    this.taken = false
     this.finalize = (exit) => this.release(exit)
   }
 
@@ -359,18 +364,20 @@ class GetLease extends FiberLease {
     this.identify(fiber)
     if (core.machine.poll(this, now) !== undefined) core.lent(now)
     else core.flush()
-    return this.isWaiting ? this.park() : this.proceed()
+    return this.isAnswered ? this.proceed() : this.park()
   }
 
   protected proceed(): AnyEffect {
-    if (this.state === "holding") {
-      const { value } = this.slot!
-      return Exit.succeed(this.limit === "poll" ? Option.some(value) : value)
-    }
-    return this.failure ?? Exit.succeed(Option.none())
+    if (this.state !== "holding") return this.failure!
+    const { value } = this.slot!
+    this.taken = true
+    return Exit.succeed(this.limit === "poll" ? Option.some(value) : value)
   }
 
-  lost(): void {}
+  /** One that is still to be woken is told; what was taken as it is cannot be guarded. */
+  lost(failure: Failure): void {
+    if (!this.taken) this.failure = failure
+  }
 
   isAwaitedBy(closing: Closing): boolean {
     return !closing.hasScope(this.scope!) && !closing.hasFiber(this.fiber!)
@@ -378,10 +385,17 @@ class GetLease extends FiberLease {
 
   private release(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     if (this.state === "holding") {
+      if (!this.taken) {
+        this.failure = scopeClosed(this.core)
+        return this.giveBack(false) ?? Effect.void
+      }
       this.exit = exit
       const hook = this.giveBack(isHit(exit))
       if (hook !== undefined) return hook
-      if (this.forget()) this.core.spareGets.push(this)
+      if (this.forget()) {
+        this.taken = false
+        this.core.spareGets.push(this)
+      }
       return Effect.void
     }
     if (this.isWaiting) {

@@ -187,7 +187,8 @@ export interface Retry {
 /**
  * What is done with an object during its life. `Key` is what the hooks are given beside the object: nothing, or the key
  * of a keyed pool. Each hook has a requirement of its own, because one type parameter for all of them would be inferred
- * from one of them; `NoInfer` leaves it to `acquire` to say what the object is.
+ * from one of them. `A & {}` is `A` to the hook, and leaves it to `acquire` to say what `A` is, unless the compiler puts
+ * off looking at `acquire`; `NoInfer` would leave it unknown then.
  */
 export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<unknown> = []> {
   /**
@@ -199,7 +200,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    * @since 0.1.0
    */
   readonly healthCheck?:
-    | ((object: NoInfer<A>, ...key: Key) => Effect.Effect<boolean, unknown, RCheck | Scope.Scope>)
+    | ((object: A & {}, ...key: Key) => Effect.Effect<boolean, unknown, RCheck | Scope.Scope>)
     | undefined
 
   /**
@@ -209,7 +210,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    * @since 0.1.0
    */
   readonly onBorrow?:
-    | ((object: NoInfer<A>, ...key: Key) => Effect.Effect<unknown, unknown, RBorrow | Scope.Scope>)
+    | ((object: A & {}, ...key: Key) => Effect.Effect<unknown, unknown, RBorrow | Scope.Scope>)
     | undefined
 
   /**
@@ -220,7 +221,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    */
   readonly onReturn?:
     | ((
-      object: NoInfer<A>,
+      object: A & {},
       exit: Exit.Exit<unknown, unknown>,
       ...key: Key
     ) => Effect.Effect<unknown, unknown, RReturn | Scope.Scope>)
@@ -232,7 +233,7 @@ export interface Hooks<A, RCheck, RBorrow, RReturn, Key extends ReadonlyArray<un
    *
    * @since 0.1.0
    */
-  readonly describe?: ((object: NoInfer<A>, ...key: Key) => Schema.Json) | undefined
+  readonly describe?: ((object: A & {}, ...key: Key) => Schema.Json) | undefined
 }
 
 /** How an object is created. */
@@ -267,6 +268,9 @@ export interface Acquire<A, E, R> {
  * duration that cannot be read or is negative, `borrowWarning` above `borrowLimit`, a duration of zero but for
  * `borrowTimeout`, `idleTimeToLive`, `healthAfterIdle` and `shutdownTimeout`) are a defect of whatever takes them; its
  * message names the pool and every wrong option with its value.
+ *
+ * Where the parameter of a hook comes out as `unknown`, the compiler has put off looking at `acquire`, as it does with
+ * `Effect.map(self, f)` and the like in an object literal: write `self.pipe(Effect.map(f))`, or give it a name first.
  *
  * **Example** (Options built apart)
  *

@@ -100,16 +100,16 @@ export const firstObject = (pool: Pooled): Effect.Effect<void, unknown> =>
 
 /** Makes a pool in the current Scope. */
 export const make = (options: object, fixed?: Fixed): Effect.Effect<PoolImpl, never, Scope.Scope> =>
-  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+  Effect.withFiber((fiber) => {
     const raw = options as Raw
     const { acquire } = raw
     const create = Effect.isEffect(acquire) ? () => acquire as ReturnType<Hooks["acquire"]> : undefined
-    const core = new Core(read(raw, create, fixed), context)
+    const core = new Core(read(raw, create, fixed), fiber)
     const group = core.machine.addGroup(undefined, core.settings.bounds)
     const pool = new PoolImpl(core, group)
     // not `Effect.addFinalizer`: the closing must see the Scope and the fiber in which it runs
-    return Effect.map(Scope.addFinalizer(Context.get(context, Scope.Scope), core.shutdown), () => {
-      core.show({ core, bounds: () => group, stats: () => statsOf(core, group) }, context)
+    return Effect.map(Scope.addFinalizer(Context.getUnsafe(fiber.context, Scope.Scope), core.shutdown), () => {
+      core.show({ core, bounds: () => group }, context)
       core.machine.start(group, core.now())
       core.flush()
       return pool

@@ -1,15 +1,12 @@
 /** The pools that are open in this process, for those who look at all of them. */
 import type { Core } from "./core.ts"
-import type { KeyedStats } from "./keyedStats.ts"
 import type { Bounds } from "./state.ts"
-import type { Stats } from "./stats.ts"
 
 /** What can be seen of an open pool. */
 export interface Visible {
   readonly core: Core
   /** The bounds of the whole: of a keyed pool, its total and the minimums of the keys that exist. */
   readonly bounds: () => Bounds
-  readonly stats: () => Stats | KeyedStats
 }
 
 type Watcher = (pool: Visible) => void

@@ -1,39 +1,54 @@
 /** How the places of a pool by key are shared out: who is next when one is free, and who makes room when none is. */
 import type { Timed } from "./heap.ts"
 import { Heap } from "./heap.ts"
-import type { IdlePlace } from "./idle.ts"
-import { List } from "./list.ts"
+import type { Everywhere } from "./idle.ts"
 import type { Group, Slot } from "./state.ts"
 
-/** A key whose borrowers could be served by one more object, if only there were a place. */
-export class Hunger implements Timed {
-  /** When its longest waiting borrower arrived: the order of arrival, not a time. */
+/** What a key asks for its borrowers: one more object, if only there were a place. */
+export class Claim implements Timed {
+  /** When the first borrower arrived that no creation in flight will serve: the order of arrival, not a time. */
   timerAt = Infinity
   timerIndex = -1
   readonly group: Group
-  /** The object that makes room for it. */
+  /** The object that makes room for it, being destroyed. */
   room: Slot | undefined = undefined
+  /** A shared object that will make room for it when its last holder is done. */
+  pledge: Slot | undefined = undefined
 
   constructor(group: Group) {
     this.group = group
   }
 }
 
-export class Rooms {
+/** A key with idle objects, by the longest idle of them. It may stand too early: whoever comes to it looks again. */
+export class Rest implements Timed {
+  timerAt = Infinity
+  timerIndex = -1
+  readonly group: Group
+  /** Among the keys that have more than their minimum. */
+  plenty = false
+
+  constructor(group: Group) {
+    this.group = group
+  }
+}
+
+export class Rooms implements Everywhere {
   /** Most places of all keys together. */
   max: number
   /** Places taken by all keys together. */
   taken = 0
-  /** The idle objects of all keys, the longest idle first. */
-  readonly idle = new List<IdlePlace>()
   /** Keys for which no room is being made. */
-  private readonly hungry = new Heap<Hunger>()
+  private readonly hungry = new Heap<Claim>()
   /** Keys for which room is being made. */
-  private readonly promised = new Heap<Hunger>()
+  private readonly promised = new Heap<Claim>()
   /** Keys below their minimum, which get what nobody waits for. */
   private readonly needy = new Set<Group>()
-  private readonly hungers = new Map<Group, Hunger>()
-  private readonly rooms = new Map<Slot, Hunger>()
+  /** Keys with idle objects that have more than their minimum; one that has no more is moved when it is looked at. */
+  private readonly plenty = new Heap<Rest>()
+  /** The others. */
+  private readonly least = new Heap<Rest>()
+  private rests = 0
 
   constructor(max: number) {
     this.max = max
@@ -48,24 +63,18 @@ export class Rooms {
     return this.hungry.size > 0
   }
 
-  /** A key wants one more for its borrowers, or for its minimum, or neither. */
-  want(group: Group, forBorrowers: boolean, forMinimum: boolean): void {
-    if (forMinimum) this.needy.add(group)
-    else this.needy.delete(group)
-    let hunger = this.hungers.get(group)
-    if (!forBorrowers) {
-      if (hunger !== undefined) this.sate(hunger)
-      return
-    }
-    if (hunger === undefined) this.hungers.set(group, hunger = new Hunger(group))
-    const heap = hunger.room === undefined ? this.hungry : this.promised
-    heap.set(hunger, group.queue.head!.seq)
-  }
+  // ---------------------------------------------------------------------------------------------------------------
+  // who is next
+  // ---------------------------------------------------------------------------------------------------------------
 
-  private sate(hunger: Hunger): void {
-    this.hungry.remove(hunger)
-    this.promised.remove(hunger)
-    if (hunger.room === undefined) this.hungers.delete(hunger.group)
+  /** A key wants one more for its borrowers, the first of whom arrived at `seq`; `Infinity` where it does not. */
+  want(group: Group, seq: number, forMinimum: boolean): void {
+    if (forMinimum) this.needy.add(group)
+    else if (this.needy.size > 0) this.needy.delete(group)
+    if (seq === Infinity && group.claim === undefined) return
+    const claim = group.claim ??= new Claim(group)
+    const heap = claim.room === undefined ? this.hungry : this.promised
+    heap.set(claim, seq)
   }
 
   /** The key to which a free place belongs: that of the longest waiting borrower, then one below its minimum. */
@@ -79,57 +88,123 @@ export class Rooms {
     return (second === undefined || (first !== undefined && first.timerAt < second.timerAt) ? first! : second).group
   }
 
-  /** A key for which room must be made, whose longest waiting borrower came before this one. */
-  olderThan(seq: number, except: Group): Group | undefined {
+  /** The key for which room is to be made next, where its longest waiting borrower came before this one. */
+  olderThan(seq: number, except: Group): Claim | undefined {
     const first = this.hungry.first
-    return first === undefined || first.timerAt >= seq || first.group === except ? undefined : first.group
+    return first === undefined || first.timerAt >= seq || first.group === except ? undefined : first
   }
 
-  /** The next key for which room can be made, and the idle object that makes it: minimums are given up last. */
-  victim(): readonly [Group, Slot] | undefined {
-    const group = this.hungry.first?.group
-    if (group === undefined) return undefined
-    let spared: Slot | undefined
-    for (let place = this.idle.head; place !== undefined; place = place.next) {
-      const { slot } = place
-      if (slot.group === group) continue
-      if (slot.group.alive > slot.group.min) return [group, slot]
-      spared ??= slot
+  // ---------------------------------------------------------------------------------------------------------------
+  // who makes room
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** The next key for which room can be made, and the longest idle object of another that makes it. */
+  victim(): readonly [Claim, Slot] | undefined {
+    const claim = this.hungry.first
+    // beyond the bound, one place more is not enough
+    if (claim === undefined || this.taken > this.max) return undefined
+    const slot = this.spareFor(claim.group)
+    return slot === undefined ? undefined : [claim, slot]
+  }
+
+  /** The longest idle object of another key; minimums are given up last. */
+  spareFor(group: Group): Slot | undefined {
+    return this.oldest(this.plenty, group) ?? this.oldest(this.least, group)
+  }
+
+  /** The longest idle object of all. */
+  get longestIdle(): Slot | undefined {
+    const beyond = this.oldest(this.plenty, undefined)
+    const within = this.oldest(this.least, undefined)
+    return beyond === undefined || (within !== undefined && within.rested < beyond.rested) ? within : beyond
+  }
+
+  private oldest(heap: Heap<Rest>, except: Group | undefined): Slot | undefined {
+    let aside: Rest | undefined
+    let found: Slot | undefined
+    for (let rest = heap.first; rest !== undefined && found === undefined; rest = heap.first) {
+      const { group } = rest
+      const slot = group.idle.whole.head
+      if (slot === undefined) heap.remove(rest)
+      else if (rest.plenty && group.alive <= group.min) this.stand(rest, slot)
+      else if (slot.rested !== rest.timerAt) heap.set(rest, slot.rested)
+      else if (group === except) heap.remove(aside = rest)
+      else found = slot
     }
-    return spared === undefined ? undefined : [group, spared]
+    if (aside !== undefined) this.stand(aside, aside.group.idle.whole.head!)
+    return found
+  }
+
+  private stand(rest: Rest, slot: Slot): void {
+    const { group } = rest
+    const heap = rest.plenty ? this.plenty : this.least
+    heap.remove(rest)
+    rest.plenty = group.alive > group.min
+    const home = rest.plenty ? this.plenty : this.least
+    home.set(rest, slot.rested)
+  }
+
+  /** An object is idle from now on. */
+  rested(slot: Slot): void {
+    slot.rested = ++this.rests
+    const rest = slot.group.rest ??= new Rest(slot.group)
+    if (rest.timerIndex === -1) this.stand(rest, slot)
+  }
+
+  /** A key may have more than its minimum now. */
+  hasMore(group: Group): void {
+    const { rest } = group
+    const slot = group.idle.whole.head
+    if (rest !== undefined && slot !== undefined && rest.timerIndex !== -1 && !rest.plenty) this.stand(rest, slot)
   }
 
   /** This object makes room for the key. */
-  promise(group: Group, slot: Slot): void {
-    const hunger = this.hungers.get(group)!
-    hunger.room = slot
-    this.rooms.set(slot, hunger)
-    const at = hunger.timerAt
-    this.hungry.remove(hunger)
-    this.promised.set(hunger, at)
+  promise(claim: Claim, slot: Slot): void {
+    claim.room = slot
+    slot.claim = claim
+    const at = claim.timerAt
+    this.hungry.remove(claim)
+    this.promised.set(claim, at)
+  }
+
+  /** This shared object will make room for the key, unless another is sooner. */
+  pledge(claim: Claim, slot: Slot): void {
+    claim.pledge = slot
+    slot.claim = claim
+  }
+
+  /** Nobody holds the object any more, and it is being destroyed. */
+  emptied(slot: Slot): void {
+    const { claim } = slot
+    if (claim === undefined || claim.pledge !== slot) return
+    claim.pledge = undefined
+    slot.claim = undefined
+    if (claim.room === undefined && claim.timerIndex !== -1) this.promise(claim, slot)
   }
 
   /** A place is free again. */
   release(slot: Slot): void {
     this.taken--
-    const hunger = this.rooms.get(slot)
-    if (hunger === undefined) return
-    this.rooms.delete(slot)
-    hunger.room = undefined
-    const at = hunger.timerAt
-    this.promised.remove(hunger)
-    if (at === Infinity) this.hungers.delete(hunger.group)
-    else this.hungry.set(hunger, at)
+    const { claim } = slot
+    if (claim === undefined) return
+    slot.claim = undefined
+    if (claim.pledge === slot) claim.pledge = undefined
+    if (claim.room !== slot) return
+    claim.room = undefined
+    const at = claim.timerAt
+    this.promised.remove(claim)
+    this.hungry.set(claim, at)
   }
 
   /** The key is no more. */
   forget(group: Group): void {
     this.needy.delete(group)
-    const hunger = this.hungers.get(group)
-    if (hunger === undefined) return
-    this.hungry.remove(hunger)
-    this.promised.remove(hunger)
-    this.hungers.delete(group)
-    if (hunger.room !== undefined) this.rooms.delete(hunger.room)
+    const { claim, rest } = group
+    if (rest !== undefined) (rest.plenty ? this.plenty : this.least).remove(rest)
+    if (claim === undefined) return
+    const heap = claim.room === undefined ? this.hungry : this.promised
+    heap.remove(claim)
+    if (claim.room !== undefined) claim.room.claim = undefined
+    if (claim.pledge !== undefined) claim.pledge.claim = undefined
   }
 }
