@@ -46,7 +46,7 @@ export class Closing {
     })
   }
 
-  private get isClosed(): boolean {
+  get isClosed(): boolean {
     return this.phase === "closed"
   }
 

@@ -108,7 +108,7 @@ export class Core {
     this.startedAt = this.clock.currentTimeMillisUnsafe()
     this.context = own
     this.run = Effect.runForkWith(own as Context.Context<any>)
-    this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), () => this.createTimeout())
+    this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), (group) => this.createTimeout(group))
     this.keeper = new Keeper(this.clock, this.run, () => {
       this.machine.advance(this.now())
       this.flush()
@@ -172,8 +172,18 @@ export class Core {
     }
     if (this.machine.happenings.length > 0) this.events.publish()
     if (this.nested.size > 0) this.warnNested()
-    if (this.closing !== undefined) this.closing.check()
+    if (this.closing !== undefined) {
+      this.closing.check()
+      if (this.closing.isClosed) return
+    }
     if (this.machine.wakeAt < this.keeper.armedAt) this.keeper.arm(this.machine.wakeAt, this.now())
+  }
+
+  /** After what had a deadline: a timer that nothing needs any more would keep the process alive. */
+  private rest(): void {
+    if (this.keeper.armedAt === Infinity || this.machine.nextDeadline() !== Infinity) return
+    this.keeper.disarm()
+    this.machine.wakeAt = Infinity
   }
 
   private execute(command: Command): void {
@@ -274,6 +284,7 @@ export class Core {
       this.destroy(slot, exit)
     }
     this.flush()
+    this.rest()
   }
 
   private creationFailed(slot: Slot, cause: Cause.Cause<unknown>): void {
@@ -297,6 +308,7 @@ export class Core {
       if (exit._tag === "Failure") this.hookFailed(`a finalizer of object ${slot.id} failed`, slot.group, exit.cause)
       this.gone(slot)
       this.flush()
+      this.rest()
     })
     this.machine.awaitDestruction(slot)
   }
@@ -341,6 +353,7 @@ export class Core {
     }
     this.machine.ran(activity, ok, this.now())
     this.flush()
+    this.rest()
   }
 
   private desert(activity: Activity): void {
@@ -352,7 +365,7 @@ export class Core {
 
   /** A hook, a check or a finalizer went wrong: it is counted, logged, and reaches nobody else. */
   private hookFailed(what: string, group: Group, cause?: Cause.Cause<unknown>): void {
-    group.totals.hookFailures++
+    this.machine.totalsOf(group).hookFailures++
     this.warn(what, group, cause)
   }
 
@@ -416,9 +429,9 @@ export class Core {
     return this.failure(new PoolError.Closed({}), group)
   }
 
-  private createTimeout(): Cause.Cause<unknown> {
+  private createTimeout(group: Group): Cause.Cause<unknown> {
     const timeout = Duration.millis(this.settings.policy.createTimeout)
-    return (this.failure(new PoolError.CreateTimeout({ timeout }), undefined) as Exit.Failure<never, unknown>).cause
+    return (this.failure(new PoolError.CreateTimeout({ timeout }), group) as Exit.Failure<never, unknown>).cause
   }
 
   private warnOverdue(lease: Lease): void {

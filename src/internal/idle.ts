@@ -1,16 +1,10 @@
 import { List } from "./list.ts"
-import type { Linked } from "./list.ts"
 import type { Slot } from "./state.ts"
 
-/** Where an idle object stands among those of all keys. */
-export class IdlePlace implements Linked<IdlePlace> {
-  prev: IdlePlace | undefined = undefined
-  next: IdlePlace | undefined = undefined
-  readonly slot: Slot
-
-  constructor(slot: Slot) {
-    this.slot = slot
-  }
+/** What is told of the idle objects of all keys, where there are keys. */
+export interface Everywhere {
+  /** The object is wholly idle from now on. */
+  rested(slot: Slot): void
 }
 
 /**
@@ -26,10 +20,9 @@ export class Idle {
   private readonly shared: Array<List<Slot> | undefined> = []
   /** No list in `shared` below this has a member. */
   private least = 1
-  /** The idle objects of all keys, where there are keys. */
-  private readonly everywhere: List<IdlePlace> | undefined
+  private readonly everywhere: Everywhere | undefined
 
-  constructor(everywhere: List<IdlePlace> | undefined) {
+  constructor(everywhere: Everywhere | undefined) {
     this.everywhere = everywhere
   }
 
@@ -41,7 +34,7 @@ export class Idle {
   add(slot: Slot): void {
     slot.idle = true
     this.whole.push(slot)
-    if (this.everywhere !== undefined) this.everywhere.push(slot.place ??= new IdlePlace(slot))
+    if (this.everywhere !== undefined) this.everywhere.rested(slot)
   }
 
   addShared(slot: Slot, load: number): void {
@@ -57,7 +50,6 @@ export class Idle {
       slot.idle = false
       if (slot.passedOver) this.unblock(slot)
       this.whole.remove(slot)
-      if (this.everywhere !== undefined) this.everywhere.remove(slot.place!)
     } else if (slot.sharedAt !== 0) {
       this.shared[slot.sharedAt]!.remove(slot)
       slot.sharedAt = 0

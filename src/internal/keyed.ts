@@ -1,46 +1,54 @@
 /** What is behind a `KeyedPool`: one core, whose groups are the keys. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as MutableHashMap from "effect/MutableHashMap"
-import * as Option from "effect/Option"
 import * as Pipeable from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import { Core } from "./core.ts"
 import type { KeyedStats } from "./keyedStats.ts"
+import { Keys } from "./keys.ts"
 import { keyText } from "./keyText.ts"
 import type { Pooled } from "./lease.ts"
 import { KeyedTypeId, TypeId } from "./pool-types.ts"
 import type { Hooks, Raw } from "./settings.ts"
 import { readKeyed, readKeyedBounds } from "./settings.ts"
 import { keyedStatsOf, livingGroups, statsOf } from "./snapshot.ts"
+import type { Bounds } from "./state.ts"
 import { Group } from "./state.ts"
 import type { Event, Stats } from "./stats.ts"
 
 export class KeyedImpl extends Pipeable.Class {
   readonly [KeyedTypeId] = KeyedTypeId
   readonly core: Core
-  private readonly groups = MutableHashMap.empty<unknown, Group>()
+  readonly existing = new Keys()
 
   constructor(core: Core) {
     super()
     this.core = core
-    core.onVanish = (group) => {
-      MutableHashMap.remove(this.groups, group.key)
-    }
+    core.onVanish = (group) => this.existing.remove(group)
+  }
+
+  /** Of the whole: the total, and the minimums of the keys that exist. */
+  get bounds(): Bounds {
+    const { max, minPerKey } = this.core.keyedBounds!
+    return { max, min: minPerKey * livingGroups(this.core).length }
   }
 
   /** The group of a key, where the key exists. */
   find(key: unknown): Group | undefined {
-    return Option.getOrUndefined(this.lookup(key))
+    const found = this.comparing(key, () => this.existing.find(key))
+    return found === undefined || found.vanished ? undefined : found
   }
 
-  private lookup(key: unknown): Option.Option<Group> {
+  /** What compares keys, and says which pool it was for when a key does not bear it. */
+  comparing<A>(key: unknown, compare: () => A): A {
     try {
-      return MutableHashMap.get(this.groups, key)
+      return compare()
     } catch (cause) {
-      throw new Error(`Pool "${this.core.name}": the key cannot be compared, its Hash or Equal throws`, { cause })
+      throw new Error(`Pool "${this.core.name}": key "${keyText(key)}" cannot be compared, its Hash or Equal throws`, {
+        cause
+      })
     }
   }
 
@@ -48,10 +56,19 @@ export class KeyedImpl extends Pipeable.Class {
   group(key: unknown): Group {
     const found = this.find(key)
     if (found !== undefined) return found
-    const group = this.core.machine.addGroup(key, this.core.settings.bounds)
-    group.label = keyText(key)
-    MutableHashMap.set(this.groups, key, group)
+    const { machine } = this.core
+    const { max, min } = this.each
+    // a closed pool has no new keys, but its errors name them
+    if (machine.closed) return named(new Group(key, min, max))
+    const group = named(machine.addGroup(key, { min, max }))
+    this.existing.add(group)
     return group
+  }
+
+  /** The bounds of each key. */
+  get each(): Bounds {
+    const { maxPerKey, minPerKey } = this.core.keyedBounds!
+    return { min: minPerKey, max: maxPerKey }
   }
 
   /** Where borrowers of one key go. */
@@ -119,13 +136,20 @@ export class KeyedImpl extends Pipeable.Class {
   }
 }
 
+const named = (group: Group): Group => {
+  group.label = keyText(group.key)
+  return group
+}
+
 /** What a key is that does not exist. */
 const nowhere = new Group(undefined, 0, 0)
 nowhere.vanished = true
 
+const variance = { _A: (a: unknown) => a, _E: (e: never) => e }
+
 /** One key as a pool of its own: what concerns the whole is not for it. */
 export class KeyView extends Pipeable.Class implements Pooled {
-  readonly [TypeId] = { _A: (a: unknown) => a, _E: (e: never) => e }
+  readonly [TypeId] = variance
   readonly keyed: KeyedImpl
   readonly key: unknown
 
@@ -157,41 +181,37 @@ export class KeyView extends Pipeable.Class implements Pooled {
 
   get stats(): Effect.Effect<Stats> {
     return Effect.sync(() => {
-      const { min, max } = this.core.settings.bounds
+      const { max, min } = this.keyed.each
       return statsOf(this.core, this.keyed.find(this.key) ?? new Group(this.key, min, max))
     })
   }
 
-  private notForOneKey(name: string): Effect.Effect<never> {
-    return Effect.die(
-      new Error(`Pool "${this.core.name}", key "${keyText(this.key)}": ${name} is not for one key, use KeyedPool.${name}`)
-    )
+  private notForOneKey(name: string, instead = `, use KeyedPool.${name}`): Error {
+    return new Error(`Pool "${this.core.name}", key "${keyText(this.key)}": ${name} is not for one key${instead}`)
   }
 
   resize(): Effect.Effect<void> {
-    return this.notForOneKey("resize")
+    return Effect.die(this.notForOneKey("resize"))
   }
 
   get suspend(): Effect.Effect<void> {
-    return this.notForOneKey("suspend")
+    return Effect.die(this.notForOneKey("suspend"))
   }
 
   get resume(): Effect.Effect<void> {
-    return this.notForOneKey("resume")
+    return Effect.die(this.notForOneKey("resume"))
   }
 
   get awaitReady(): Effect.Effect<void> {
-    return Effect.die(
-      new Error(`Pool "${this.core.name}", key "${keyText(this.key)}": awaitReady is not for one key`)
-    )
+    return Effect.die(this.notForOneKey("awaitReady", ""))
   }
 
   get events(): Stream.Stream<Event> {
-    return this.keyed.events
+    return Stream.die(this.notForOneKey("events"))
   }
 
   get shutdown(): Effect.Effect<void> {
-    return this.notForOneKey("shutdown")
+    return Effect.die(this.notForOneKey("shutdown"))
   }
 }
 
@@ -211,5 +231,8 @@ export const make = (options: object): Effect.Effect<KeyedImpl, never, Scope.Sco
     core.keyedBounds = bounds
     core.machine.share(bounds.max)
     const pool = new KeyedImpl(core)
-    return Effect.as(Scope.addFinalizer(Context.getUnsafe(fiber.context, Scope.Scope), core.shutdown), pool)
+    return Effect.map(Scope.addFinalizer(Context.getUnsafe(fiber.context, Scope.Scope), core.shutdown), () => {
+      core.show({ core, bounds: () => pool.bounds }, fiber.context)
+      return pool
+    })
   })

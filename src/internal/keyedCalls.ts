@@ -35,31 +35,44 @@ const realm = (pool: KeyedImpl): Realm => {
 }
 
 export class KeyBacking extends Backing {
+  private readonly keyed: KeyedImpl
   private readonly realm: Realm
   private readonly key: unknown
 
   constructor(id: string, pool: KeyedImpl, key: unknown) {
     super(id, pool.of(key))
+    this.keyed = pool
     this.realm = realm(pool)
     this.key = key
   }
 
+  private comparing<A>(compare: (key: unknown) => A): A {
+    const { key } = this
+    return this.keyed.comparing(key, () => compare(key))
+  }
+
   protected override findUnit(fiber: AnyFiber): Unit | undefined {
-    return Option.getOrUndefined(HashMap.get(Context.get(fiber.context, this.realm.units), this.key))
+    const units = Context.get(fiber.context, this.realm.units)
+    return HashMap.isEmpty(units)
+      ? undefined
+      : Option.getOrUndefined(this.comparing((key) => HashMap.get(units, key)))
   }
 
   override inUnit(effect: AnyEffect, unit: Unit): AnyEffect {
-    return Effect.updateService(effect, this.realm.units, HashMap.set(this.key, unit))
+    return Effect.updateService(effect, this.realm.units, (units) => this.comparing((key) => HashMap.set(units, key, unit)))
   }
 
   override leaseOf(scope: Scope.Scope): ScopeLease | undefined {
     const leases = this.realm.leases.get(scope)
-    return leases === undefined ? undefined : Option.getOrUndefined(MutableHashMap.get(leases, this.key))
+    return leases === undefined
+      ? undefined
+      : Option.getOrUndefined(this.comparing((key) => MutableHashMap.get(leases, key)))
   }
 
   protected override setLease(scope: Scope.Scope, lease: ScopeLease): void {
     let leases = this.realm.leases.get(scope)
     if (leases === undefined) this.realm.leases.set(scope, leases = MutableHashMap.empty())
-    MutableHashMap.set(leases, this.key, lease)
+    const known = leases
+    this.comparing((key) => MutableHashMap.set(known, key, lease))
   }
 }

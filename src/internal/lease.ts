@@ -167,8 +167,9 @@ abstract class FiberLease extends Lease implements Parked {
       else this.resume = resume
     })
     const cache = this.fiber!.cache
-    if (cache.tracer === undefined || !cache.tracerEnabled) return parked
-    this.traced = true
+    // a lease that is used again may have been traced
+    this.traced = cache.tracer !== undefined && cache.tracerEnabled
+    if (!this.traced) return parked
     return Effect.flatMap(
       Effect.useSpan("pool.wait", { attributes: this.core.attributes(this.group) }, () => parked),
       () => this as unknown as AnyEffect

@@ -61,14 +61,14 @@ export class Machine {
   private readonly objects = new Heap<Slot | Activity | Moment>()
   private readonly patience = new Heap<Waiter>()
   private readonly random: () => number
-  private readonly late: () => unknown
+  private readonly late: (group: Group) => unknown
   /** The earlier of warning and limit. */
   private readonly overdueAfter: number
   /** Idle objects have deadlines. */
   private readonly idles: boolean
 
   /** `random` gives the jitter, from 0 to 1; `late` what a creation fails with at its deadline. */
-  constructor(policy: Policy, random: () => number, late: () => unknown) {
+  constructor(policy: Policy, random: () => number, late: (group: Group) => unknown) {
     this.policy = policy
     this.random = random
     this.late = late
@@ -77,7 +77,7 @@ export class Machine {
   }
 
   addGroup(key: unknown, bounds: Bounds): Group {
-    const group = new Group(key, bounds.min, bounds.max, this.rooms?.idle)
+    const group = new Group(key, bounds.min, bounds.max, this.rooms)
     this.groups.set(key, group)
     return group
   }
@@ -245,6 +245,10 @@ export class Machine {
     group.creating--
     group.size++
     group.alive++
+    if (this.rooms !== undefined) {
+      group.abandoned = false
+      this.rooms.hasMore(group)
+    }
     slot.state = "alive"
     slot.value = value
     slot.createdAt = slot.since = slot.checkedAt = now
@@ -335,6 +339,7 @@ export class Machine {
         }
         this.refit(slot, now)
         slot.since = now
+        this.yieldRoom(slot, now)
         slot.fresh = true
         this.freed(slot, now)
         break
@@ -368,16 +373,18 @@ export class Machine {
   evict(group: Group, now: number): void {
     this.note("Evicted", undefined, undefined, undefined, now, this.rooms === undefined ? undefined : group)
     this.evictFrom(group, now)
+    this.settle(group, now)
   }
 
   /** The same for all keys. */
   evictAll(now: number): void {
     this.note("Evicted", undefined, undefined, undefined, now)
-    for (const group of [...this.groups.values()]) this.evictFrom(group, now)
+    const groups = [...this.groups.values()]
+    for (const group of groups) this.evictFrom(group, now)
+    this.settleAll(groups, now)
   }
 
   private evictFrom(group: Group, now: number): void {
-    if (this.rooms !== undefined && group.waiting === 0) group.abandoned = true
     // whoever loses one of them gets none of the others
     for (const slot of group.slots) group.idle.remove(slot)
     for (const slot of group.slots.slice()) {
@@ -387,7 +394,7 @@ export class Machine {
         this.freed(slot, now)
       }
     }
-    this.settle(group, now)
+    this.forsake(group)
   }
 
   /** Creates the minimum ahead. */
@@ -413,17 +420,18 @@ export class Machine {
     for (const group of groups) {
       group.min = each.min
       group.max = each.max
+      rooms.hasMore(group)
       this.shrink(group, now)
       this.watchIdle(group)
     }
     while (this.surplusOfAll() > 0) {
-      const idle = rooms.idle.head?.slot
+      const idle = rooms.longestIdle
       if (idle !== undefined) {
         this.doom(idle, "resized", now)
         this.freed(idle, now)
       } else if (!this.abortYoungest(groups, now)) break
     }
-    for (const group of groups) this.settle(group, now)
+    this.settleAll(groups, now)
   }
 
   /** The longest idle objects of the group go first, then its youngest creations; what is in use goes on its return. */
@@ -453,13 +461,15 @@ export class Machine {
     if (this.suspended || this.closed) return
     this.suspended = true
     this.note("Suspended", undefined, undefined, undefined, now)
+    // no room is made, and no free place used, for those who wait
+    if (this.rooms !== undefined) { for (const group of this.groups.values()) this.express(group, this.rooms, now) }
   }
 
   resume(now: number): void {
     if (!this.suspended || this.closed) return
     this.suspended = false
     this.note("Resumed", undefined, undefined, undefined, now)
-    for (const group of this.groups.values()) this.settle(group, now)
+    this.settleAll([...this.groups.values()], now)
   }
 
   /** No new borrower, nobody waits, nothing is created, what nobody holds is destroyed. */
@@ -607,6 +617,11 @@ export class Machine {
     totals.add(this.departed)
     for (const group of this.groups.values()) totals.add(group.totals)
     return totals
+  }
+
+  /** Where to count what happens to a group, also when its key is no more. */
+  totalsOf(group: Group): Totals {
+    return group.vanished ? this.departed : group.totals
   }
 
   /** How many places are taken. */
@@ -799,7 +814,10 @@ export class Machine {
         return
       }
     } else if (slot.idle) this.watchSlot(slot)
-    else if (slot.holders === 0) slot.since = now
+    else if (slot.holders === 0) {
+      slot.since = now
+      this.yieldRoom(slot, now)
+    }
     slot.fresh = true
     this.freed(slot, now)
   }
@@ -830,6 +848,7 @@ export class Machine {
       if (waiter !== undefined) this.requeue(waiter, now)
     }
     if (slot.holders === 0) slot.since = now
+    this.yieldRoom(slot, now)
     slot.fresh = true
     this.freed(slot, now)
   }
@@ -870,7 +889,7 @@ export class Machine {
     }
     if (slot.holders === 0) slot.since = now
     const group = slot.group
-    if (this.rooms !== undefined) this.yieldRoom(slot, now)
+    this.yieldRoom(slot, now)
     if (slot.doomed === undefined && group.queue.size === 0 && !this.rooms?.isHungry) {
       this.freed(slot, now)
       return
@@ -948,6 +967,7 @@ export class Machine {
       group.size--
       group.destroying++
       group.forget(slot)
+      if (this.rooms !== undefined) this.rooms.emptied(slot)
       this.commands.push({ op: "destroy", slot })
       return
     }
@@ -980,15 +1000,31 @@ export class Machine {
 
   /** Idle objects to those who wait, then creations for the rest and for the minimum. */
   private settle(group: Group, now: number): void {
-    if (!this.suspended && !this.closed) {
-      while (group.queue.size > 0) {
-        const slot = this.pick(group, now)
-        if (slot === undefined) break
-        this.give(slot, group.queue.head!, now)
-      }
-    }
+    this.serve(group, now)
     this.grow(group, group.queue.head, now)
     if (this.rooms !== undefined) this.vanish(group, now)
+  }
+
+  /** The same for several: what is shared between keys is not shared out before all have said what they want. */
+  private settleAll(groups: Iterable<Group>, now: number): void {
+    const { rooms } = this
+    if (rooms === undefined) {
+      for (const group of groups) this.settle(group, now)
+      return
+    }
+    for (const group of groups) this.serve(group, now)
+    for (const group of groups) this.express(group, rooms, now)
+    this.distribute(rooms, now)
+    for (const group of groups) this.vanish(group, now)
+  }
+
+  private serve(group: Group, now: number): void {
+    if (this.suspended || this.closed) return
+    while (group.queue.size > 0) {
+      const slot = this.pick(group, now)
+      if (slot === undefined) break
+      this.give(slot, group.queue.head!, now)
+    }
   }
 
   private wanted(group: Group): number {
@@ -1001,7 +1037,7 @@ export class Machine {
 
   /** How many objects there are less than the minimum. */
   private missing(group: Group): number {
-    return group.abandoned && group.alive === 0 ? 0 : group.min - group.alive
+    return group.abandoned ? 0 : group.min - group.alive
   }
 
   /** May a creation begin, but for the spacing of attempts? */
@@ -1056,13 +1092,15 @@ export class Machine {
 
   /** What one key could do with a place, if there were one. */
   private express(group: Group, rooms: Rooms, now: number): void {
+    if (group.vanished || this.closed) return
     const may = this.wanted(group) > 0 && this.hasRoom(group) && this.mayAttempt(group, now)
-    const forMinimum = may && this.missing(group) > group.creating
-    rooms.want(group, may && !this.suspended && this.uncovered(group) > 0, forMinimum)
+    const first = may && !this.suspended ? this.firstUncovered(group) : undefined
+    rooms.want(group, first?.seq ?? Infinity, may && this.missing(group) > group.creating)
   }
 
   /** Free places to those who wait longest, then to minimums; then idle objects make room for those who still wait. */
   private distribute(rooms: Rooms, now: number): void {
+    if (this.closed) return
     while (!rooms.isFull) {
       const group = rooms.next()
       if (group === undefined) break
@@ -1070,33 +1108,47 @@ export class Machine {
       this.begin(group, this.firstUncovered(group), now)
       this.express(group, rooms, now)
     }
-    for (let victim = rooms.victim(); victim !== undefined && !this.closed; victim = rooms.victim()) {
-      const [group, slot] = victim
-      rooms.promise(group, slot)
+    for (let victim = rooms.victim(); victim !== undefined; victim = rooms.victim()) {
+      const [claim, slot] = victim
+      rooms.promise(claim, slot)
       this.evictForRoom(slot, now)
     }
   }
 
   private evictForRoom(slot: Slot, now: number): void {
-    if (slot.group.waiting === 0) slot.group.abandoned = true
     this.doom(slot, "evicted", now)
     this.freed(slot, now)
+    this.forsake(slot.group)
+    this.express(slot.group, this.rooms!, now)
   }
 
   /** A returned object makes room for a borrower of another key that has waited longer than any of its own. */
   private yieldRoom(slot: Slot, now: number): void {
-    const rooms = this.rooms!
-    const group = slot.group
-    if (slot.doomed !== undefined || slot.holders > 0 || group.queue.head === undefined) return
-    const other = rooms.olderThan(group.queue.head.seq, group)
-    if (other === undefined) return
-    rooms.promise(other, slot)
+    const { rooms } = this
+    if (rooms === undefined || !rooms.isHungry || slot.doomed !== undefined) return
+    const { group } = slot
+    const claim = rooms.olderThan(group.queue.head?.seq ?? Infinity, group)
+    if (claim === undefined) return
+    if (slot.holders + slot.preparing > 0) {
+      // otherwise its free shares would be lent for ever; one object is enough
+      if (claim.pledge !== undefined) return
+      rooms.pledge(claim, slot)
+    } else if (group.queue.size === 0) return
+    else rooms.promise(claim, slot)
     this.evictForRoom(slot, now)
+  }
+
+  /** A key that has lost its last objects, with nobody there, is not filled again. */
+  private forsake(group: Group): void {
+    if (this.rooms === undefined || group.alive + group.creating + group.waiting > 0) return
+    const isUsed = (slot: Slot) => slot.holders > 0 || slot.activities.some((activity) => activity.kind === "return")
+    if (!group.slots.some((slot) => slot.state === "alive" && isUsed(slot))) group.abandoned = true
   }
 
   /** A key with neither object nor borrower is no more, but for the spacing of its attempts. */
   private vanish(group: Group, now: number): void {
     if (group.vanished || this.closed || group.waiting > 0 || group.slots.length > 0) return
+    group.abandoned = true
     const { outage } = group
     if (outage !== undefined && outage.retryAt > now) {
       if (outage.retryAt !== Infinity) this.watch(this.objects, group.retry, outage.retryAt)
@@ -1112,9 +1164,9 @@ export class Machine {
   }
 
   /** Is a place free for a newcomer, or can one be made? */
-  private canHaveRoom(): boolean {
+  private canHaveRoom(group: Group): boolean {
     const { rooms } = this
-    return rooms === undefined || (!rooms.isHungry && (!rooms.isFull || rooms.idle.size > 0))
+    return rooms === undefined || (!rooms.isHungry && (!rooms.isFull || rooms.spareFor(group) !== undefined))
   }
 
   /** How many borrowers wait that no creation in flight will serve. */
@@ -1148,7 +1200,7 @@ export class Machine {
     const covered = group.creating === 0 ? 0 : group.creating * concurrency
     if (queued < covered) return false
     const outage = group.outage
-    if (this.hasRoom(group) && this.canHaveRoom() && (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))) {
+    if (this.hasRoom(group) && this.canHaveRoom(group) && (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))) {
       return false
     }
     return queued - covered >= maxWaiting
@@ -1174,7 +1226,7 @@ export class Machine {
       for (let waiter = group.queue.head; waiter !== undefined; waiter = waiter.next) waiters.push(waiter)
       this.failWaiters(waiters, failure, now)
     }
-    if (this.rooms !== undefined && group.waiting === 0) group.abandoned = true
+    this.forsake(group)
   }
 
   private failWaiters(waiters: ReadonlyArray<Waiter>, failure: unknown, now: number): void {
@@ -1284,7 +1336,7 @@ export class Machine {
       groups.add(waiter.group)
     }
     this.commands.push({ op: "timeout", waiters, counts })
-    for (const group of groups) this.settle(group, now)
+    this.settleAll(groups, now)
   }
 
   private due(node: Slot | Activity | Moment, now: number): void {
@@ -1330,7 +1382,7 @@ export class Machine {
   }
 
   private lateCreation(slot: Slot, now: number): void {
-    const failure = this.late()
+    const failure = this.late(slot.group)
     this.failed(slot, failure, now)
     this.commands.push({ op: "late", slot, failure })
     this.settle(slot.group, now)

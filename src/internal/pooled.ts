@@ -109,7 +109,7 @@ export const make = (options: object, fixed?: Fixed): Effect.Effect<PoolImpl, ne
     const pool = new PoolImpl(core, group)
     // not `Effect.addFinalizer`: the closing must see the Scope and the fiber in which it runs
     return Effect.map(Scope.addFinalizer(Context.getUnsafe(fiber.context, Scope.Scope), core.shutdown), () => {
-      core.show({ core, bounds: () => group }, context)
+      core.show({ core, bounds: () => group }, fiber.context)
       core.machine.start(group, core.now())
       core.flush()
       return pool

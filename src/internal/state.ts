@@ -1,9 +1,10 @@
 /** What a pool's state is made of; its transitions are in `machine.ts`. */
 import type { Timed } from "./heap.ts"
-import type { IdlePlace } from "./idle.ts"
+import type { Everywhere } from "./idle.ts"
 import { Idle } from "./idle.ts"
-import type { Linked, List } from "./list.ts"
+import type { Linked } from "./list.ts"
 import type { Reason } from "./policy.ts"
+import type { Claim, Rest } from "./rooms.ts"
 import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
 import { Queue } from "./waiters.ts"
@@ -43,8 +44,10 @@ export class Slot implements Linked<Slot>, Timed {
   doomed: Reason | undefined = undefined
   /** In the list of the wholly idle. */
   idle = false
-  /** Where it stands among the idle objects of all keys. */
-  place: IdlePlace | undefined = undefined
+  /** Where there are keys, in which order their objects became idle. */
+  rested = 0
+  /** The key for which it makes room. */
+  claim: Claim | undefined = undefined
   /** In that list, but being checked. */
   passedOver = false
   /** In the list of those with this many borrowers. */
@@ -148,12 +151,16 @@ export class Group {
   label: string | undefined = undefined
   private readonly places = new Map<unknown, Slot | Set<Slot>>()
 
-  /** A key that its last objects were taken from, with nobody waiting: its minimum does not count. */
+  /** A key that lost its last objects, with nobody there: its minimum does not count. */
   abandoned = false
   /** The key is no more: neither object nor borrower. */
   vanished = false
+  /** What a key asks of the places of all keys. */
+  claim: Claim | undefined = undefined
+  /** Where a key stands among those with idle objects. */
+  rest: Rest | undefined = undefined
 
-  constructor(key: unknown, min: number, max: number, everywhere?: List<IdlePlace>) {
+  constructor(key: unknown, min: number, max: number, everywhere?: Everywhere) {
     this.key = key
     this.idle = new Idle(everywhere)
     this.min = min
