@@ -1,0 +1,31 @@
+/**
+ * Peers in one process, interleaved round by round, and the ratio of their minima: the least disturbed round of each.
+ * Means are of no use on a machine that does other things as well.
+ */
+
+/** One workload, as each peer does it. */
+export interface Case {
+  readonly name: string
+  /** How many borrows (or whatever is counted) one run does. */
+  readonly count: number
+  readonly rounds?: number
+  readonly runs: Readonly<Record<string, () => Promise<void>>>
+}
+
+/** Nanoseconds for one of what is counted, by peer: the least of all rounds. */
+export type Times = Readonly<Record<string, number>>
+
+export const measure = async ({ count, rounds = 25, runs }: Case): Promise<Times> => {
+  const times: Record<string, number> = {}
+  const peers = Object.entries(runs)
+  for (let round = -2; round < rounds; round++) {
+    for (const [peer, run] of peers) {
+      const began = process.hrtime.bigint()
+      await run()
+      const took = Number(process.hrtime.bigint() - began) / count
+      // the first rounds only warm up
+      if (round >= 0) times[peer] = Math.min(times[peer] ?? Infinity, took)
+    }
+  }
+  return times
+}
