@@ -39,12 +39,6 @@ export const CreationNumber: Context.Reference<number> = Context.Reference<numbe
   { defaultValue: () => 0 }
 )
 
-/** What is kept of an object beside its value. */
-interface Resource {
-  readonly scope: Scope.Closeable
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-}
-
 /** Waits until the minimum is alive. It goes on in a task of its own: never in the midst of what the pool is doing. */
 class Ready implements Parked {
   private readonly scheduler: Scheduler
@@ -89,6 +83,7 @@ export class Core {
   private readonly traced: boolean
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
   private readonly spacing: Spacing
+  private readonly creations = new Map<Slot, Fiber.Fiber<unknown, unknown>>()
   private readonly ready = new Set<Ready>()
   /** Borrowers that wait while their own fiber or Scope holds an object, and may have to be warned. */
   private readonly nested = new Set<Lease>()
@@ -244,19 +239,22 @@ export class Core {
   // ---------------------------------------------------------------------------------------------------------------
 
   private create(slot: Slot, asker: Lease | undefined): void {
-    const resource: Resource = { scope: Scope.makeUnsafe(), fiber: undefined }
-    slot.resource = resource
+    const scope = Scope.makeUnsafe()
+    slot.resource = scope
     const acquire = this.acquire(slot)
     // what is there already needs no fiber; its span would be seen by nobody but a tracer
     if (Exit.isExit(acquire) && !this.traced) return this.created(slot, acquire)
     const links = asker?.span === undefined ? [] : [{ span: asker.span, attributes: {} }]
     const span = { root: true, links, attributes: { ...this.attributes(slot.group), "pool.object": slot.id } }
-    const context = Context.add(Context.add(this.context, Scope.Scope, resource.scope), CreationNumber, slot.id)
+    const context = Context.add(Context.add(this.context, Scope.Scope, scope), CreationNumber, slot.id)
     // not `withSpan`, which annotates the failures of `acquire`: borrowers get them as they are
     const traced = Effect.useSpan("pool.create", span, (span) => Effect.provideService(acquire, Tracer.ParentSpan, span))
     const fiber = Effect.runForkWith(context as Context.Context<any>)(traced)
-    resource.fiber = fiber
-    fiber.addObserver((exit) => this.created(slot, exit))
+    this.creations.set(slot, fiber)
+    fiber.addObserver((exit) => {
+      this.creations.delete(slot)
+      this.created(slot, exit)
+    })
     this.machine.awaitCreation(slot)
     this.machine.awaitDestruction(slot)
   }
@@ -294,14 +292,12 @@ export class Core {
 
   /** What is thrown away with the creation: its fiber is interrupted, and told when it has ended. */
   private abort(slot: Slot): void {
-    const { fiber } = slot.resource as Resource
-    fiber?.interruptUnsafe()
+    this.creations.get(slot)?.interruptUnsafe()
     this.machine.awaitDestruction(slot)
   }
 
   private destroy(slot: Slot, exit: Exit.Exit<unknown, unknown>): void {
-    const { scope } = slot.resource as Resource
-    const finalizers = Scope.closeUnsafe(scope, exit)
+    const finalizers = Scope.closeUnsafe(slot.resource as Scope.Closeable, exit)
     if (finalizers === undefined) return this.gone(slot)
     const fiber = this.run(finalizers)
     fiber.addObserver((exit) => {

@@ -46,9 +46,7 @@ export class KeyedImpl extends Pipeable.Class {
     try {
       return compare()
     } catch (cause) {
-      throw new Error(`Pool "${this.core.name}": key "${keyText(key)}" cannot be compared, its Hash or Equal throws`, {
-        cause
-      })
+      throw new Error(`Pool "${this.core.name}", key "${keyText(key)}": its Hash or Equal throws`, { cause })
     }
   }
 

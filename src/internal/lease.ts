@@ -193,7 +193,7 @@ abstract class FiberLease extends Lease implements Parked {
 
   /** Used again, perhaps for another key. */
   protected renew(pooled: Pooled): void {
-    if (pooled === this.pooled) return
+    if (pooled === this.pooled && !this.group.vanished) return
     this.pooled = pooled
     this.group = pooled.peek()
   }

@@ -9,7 +9,7 @@ import { List } from "./list.ts"
 import type { Policy, Reason } from "./policy.ts"
 import { Rooms } from "./rooms.ts"
 import type { Bounds, Command, Counts, Happening, Moment } from "./state.ts"
-import { Activity, Group, Slot } from "./state.ts"
+import { Activity, Group, noActivities, Slot } from "./state.ts"
 import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
 
@@ -129,6 +129,7 @@ export class Machine {
       else if (waiter.deadline < this.wakeAt) this.wakeAt = waiter.deadline
     }
     waiter.state = "queued"
+    group.abandoned = false
     group.queue.enter(waiter)
     this.grow(group, waiter, now)
     if (timeout <= 0) this.giveUp(waiter)
@@ -227,6 +228,7 @@ export class Machine {
     this.commands.push({ op: "revoke", waiter, reason })
     this.unhold(waiter)
     this.leaveSlot(waiter, slot, now)
+    this.noteReturn(slot, waiter, now - waiter.since, now)
     this.doom(slot, reason, now)
     this.freed(slot, now)
     this.settle(slot.group, now)
@@ -371,6 +373,7 @@ export class Machine {
 
   /** Every object alive or being created now must go. */
   evict(group: Group, now: number): void {
+    if (this.closed) return
     this.note("Evicted", undefined, undefined, undefined, now, this.rooms === undefined ? undefined : group)
     this.evictFrom(group, now)
     this.settle(group, now)
@@ -378,6 +381,7 @@ export class Machine {
 
   /** The same for all keys. */
   evictAll(now: number): void {
+    if (this.closed) return
     this.note("Evicted", undefined, undefined, undefined, now)
     const groups = [...this.groups.values()]
     for (const group of groups) this.evictFrom(group, now)
@@ -502,7 +506,7 @@ export class Machine {
   abandon(now: number): void {
     for (const group of this.groups.values()) {
       for (const slot of group.slots.slice()) {
-        for (const activity of slot.activities.slice()) {
+        for (const activity of slot.activities) {
           this.commands.push({ op: "desert", activity })
           this.ran(activity, false, now)
         }
@@ -659,7 +663,6 @@ export class Machine {
     waiter.since = now
     waiter.timeout = timeout
     waiter.deadline = now + timeout
-    waiter.group.abandoned = false
   }
 
   /** The object to be lent next; it stays among the idle ones until it is. */
@@ -697,9 +700,8 @@ export class Machine {
   }
 
   private lend(slot: Slot, waiter: Waiter, waited: number, now: number): void {
-    slot.holders++
+    if (slot.holders++ === 0) slot.since = now
     slot.uses++
-    slot.since = now
     waiter.state = "holding"
     waiter.slot = slot
     waiter.since = now
@@ -773,7 +775,7 @@ export class Machine {
 
   private run(kind: "check" | "borrow" | "return", slot: Slot, waiter: Waiter | undefined, now: number): Activity {
     const activity = new Activity(kind, slot, waiter, now)
-    slot.activities.push(activity)
+    slot.activities = [...slot.activities, activity]
     if (kind === "check") slot.group.checks++
     this.commands.push({ op: "run", activity })
     return activity
@@ -782,8 +784,10 @@ export class Machine {
   private conclude(activity: Activity): void {
     activity.over = true
     this.objects.remove(activity)
-    const activities = activity.slot.activities
-    activities.splice(activities.indexOf(activity), 1)
+    const { slot } = activity
+    slot.activities = slot.activities.length === 1
+      ? noActivities
+      : slot.activities.filter((each) => each !== activity)
     if (activity.kind !== "check") return
     activity.slot.group.checks--
     if (activity.slot.passedOver) activity.slot.group.idle.unblock(activity.slot)
@@ -793,8 +797,9 @@ export class Machine {
     slot.group.totals.healthChecks++
     slot.checkedAt = now
     if (activity.forBorrower) slot.preparing--
+    if (!ok && slot.doomed === undefined) this.note("Unhealthy", slot, undefined, undefined, now)
+    if (activity.held !== undefined) this.noteReturn(slot, undefined, activity.held, now)
     if (!ok) {
-      if (slot.doomed === undefined) this.note("Unhealthy", slot, undefined, undefined, now)
       if (activity.forBorrower) this.lost(slot, now)
       this.doom(slot, "unhealthy", now)
       if (waiter !== undefined) this.requeue(waiter, now)
@@ -854,13 +859,15 @@ export class Machine {
   }
 
   /** Nobody knows in which state it is: it is checked, or destroyed where there is no check. */
-  private doubt(slot: Slot, now: number): void {
-    if (slot.doomed === undefined && this.policy.hasCheck) {
-      this.run("check", slot, undefined, now)
-      return
-    }
+  private doubt(slot: Slot, now: number): Activity | undefined {
+    if (slot.doomed === undefined && this.policy.hasCheck) return this.run("check", slot, undefined, now)
     this.doom(slot, "failed", now)
     this.freed(slot, now)
+    return undefined
+  }
+
+  private noteReturn(slot: Slot, waiter: Waiter | undefined, held: number, now: number): void {
+    if (this.observed) this.note("Returned", slot, waiter, held, now)
   }
 
   private unhold(waiter: Waiter): void {
@@ -874,19 +881,23 @@ export class Machine {
     slot.holders--
     slot.group.totals.returned++
     this.uses.record(now - waiter.since)
-    if (this.observed) this.note("Returned", slot, waiter, now - waiter.since, now)
   }
 
   private end(waiter: Waiter, slot: Slot, unknown: boolean, now: number): void {
     this.leaveSlot(waiter, slot, now)
+    const held = now - waiter.since
     if (slot.doomed === undefined) {
       this.refit(slot, now)
       if (unknown && slot.doomed === undefined && this.policy.concurrency === 1) {
-        this.doubt(slot, now)
+        const check = this.doubt(slot, now)
+        // what a check finds is told before the return that made it necessary
+        if (check === undefined) this.noteReturn(slot, waiter, held, now)
+        else check.held = held
         this.settle(slot.group, now)
         return
       }
     }
+    this.noteReturn(slot, waiter, held, now)
     if (slot.holders === 0) slot.since = now
     const group = slot.group
     this.yieldRoom(slot, now)

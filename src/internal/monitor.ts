@@ -1,26 +1,19 @@
 /** What the monitor's page is told: of every open pool, and of what happens in them. */
-import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
-import { formatDuration } from "./duration.ts"
-import { holderOf } from "./holder.ts"
-import { boundaries } from "./histogram.ts"
 import type { Histogram } from "./histogram.ts"
+import { boundaries } from "./histogram.ts"
+import { spanName } from "./holder.ts"
 import type { Lease } from "./lease.ts"
+import type { EventLog, EventView } from "./monitorEvents.ts"
+import { cut, textOf } from "./monitorEvents.ts"
 import type { Visible } from "./registry.ts"
-import { onOpen, openPools } from "./registry.ts"
+import { openPools } from "./registry.ts"
 import type { Slot } from "./state.ts"
-import type { Event } from "./stats.ts"
 
 /** So many objects of a pool are listed, those held longest first. */
 const mostRows = 200
 /** So many holders of a shared object are named. */
 const mostHolders = 3
-/** So many events are kept. */
-const mostEvents = 100
-/** A description longer than this is cut. */
-const mostText = 120
 /** The waits of so long count as recent. */
 const recently = 60_000
 
@@ -84,43 +77,28 @@ interface PoolView {
   readonly more: number
 }
 
-interface EventView {
-  readonly seq: number
-  readonly at: number
-  readonly pool: string
-  readonly key?: string
-  readonly tag: string
-  readonly id?: number
-  readonly text: string
-}
-
 /** What the page shows, once a second. */
 export interface Frame {
   readonly at: number
+  /** When the server began to tell: a page that was open before that starts anew. */
+  readonly since: number
   readonly pools: ReadonlyArray<PoolView>
   /** Since the last frame; in the first one, those that are kept. */
   readonly events: ReadonlyArray<EventView>
 }
-
-const cut = (text: string): string => text.length > mostText ? `${text.slice(0, mostText - 1)}…` : text
-
-const textOf = (json: Schema.Json): string => cut(typeof json === "string" ? json : JSON.stringify(json))
-
-// ---------------------------------------------------------------------------------------------------------------------
-// pools
-// ---------------------------------------------------------------------------------------------------------------------
 
 const rowOf = ({ core }: Visible, slot: Slot, leases: ReadonlyArray<Lease>, now: number): Row => {
   const { borrowLimit, borrowWarning } = core.settings.policy
   const key = core.keyOf(slot.group)
   const object = core.describe(slot)
   const holders = leases.slice(0, mostHolders).map((lease): HolderView => {
-    const { fiber, span, traceId, waiting } = holderOf(core, lease, slot, now)
+    const span = spanName(lease)
+    const trace = lease.span?.traceId
     return {
-      fiber,
+      fiber: lease.fiberId,
       ...(span === undefined ? undefined : { span: cut(span) }),
-      ...(traceId === undefined ? undefined : { trace: cut(traceId) }),
-      waiting
+      ...(trace === undefined ? undefined : { trace: cut(trace) }),
+      waiting: lease.alsoWaiting > 0
     }
   })
   const [longest] = leases
@@ -145,7 +123,11 @@ const rowsOf = (pool: Visible, now: number): ReadonlyArray<Row> => {
   const leases: Array<Lease> = []
   for (const list of [machine.held, machine.returning]) {
     let taken = 0
-    for (let waiter = list.head; waiter !== undefined && taken < mostRows * mostHolders; waiter = waiter.next, taken++) {
+    for (
+      let waiter = list.head;
+      waiter !== undefined && taken < mostRows * mostHolders;
+      waiter = waiter.next, taken++
+    ) {
       leases.push(waiter as Lease)
     }
   }
@@ -256,114 +238,6 @@ class Waits {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// events
-// ---------------------------------------------------------------------------------------------------------------------
-
-const causeText = (cause: Cause.Cause<unknown>): string => {
-  const [error] = Cause.prettyErrors(cause)
-  return error === undefined ? "interrupted" : `${error.name}: ${error.message}`
-}
-
-const format = (duration: Duration.Duration): string => formatDuration(Duration.toMillis(duration))
-
-const detailOf = (event: Event): string => {
-  switch (event._tag) {
-    case "Created":
-      return `took ${format(event.took)}`
-    case "CreateFailed":
-      return causeText(event.cause)
-    case "Borrowed":
-      return `waited ${format(event.waited)}`
-    case "Returned":
-      return `held ${format(event.held)}`
-    case "Destroyed":
-      return event.reason
-    case "Overdue":
-    case "Revoked":
-      return `held ${format(event.holder.heldFor)} by ${event.holder}`
-    case "Resized":
-      return `min ${event.min}, max ${event.max}`
-    default:
-      return ""
-  }
-}
-
-const eventView = (seq: number, event: Event): EventView => {
-  const object = "object" in event && event.object !== undefined ? textOf(event.object) : ""
-  const detail = detailOf(event)
-  return {
-    seq,
-    at: event.at,
-    pool: event.pool,
-    ...(event.key === undefined ? undefined : { key: cut(event.key) }),
-    tag: event._tag,
-    ...("id" in event ? { id: event.id } : undefined),
-    text: cut([object, detail].filter((text) => text !== "").join(" · "))
-  }
-}
-
-interface Told {
-  readonly seq: number
-  readonly event: Event
-}
-
-/** The last events of all pools, as long as somebody looks; what they were is kept when nobody does. */
-export class EventLog {
-  private readonly all: Array<Told> = []
-  /** Without the borrows and returns, which would soon leave no room for the others. */
-  private readonly rare: Array<Told> = []
-  private readonly listening = new Map<Visible, () => void>()
-  private seq = 0
-  private lookers = 0
-  private unwatch: (() => void) | undefined = undefined
-
-  /** Somebody looks; the result is called when they do no more. */
-  look(): () => void {
-    if (this.lookers++ === 0) {
-      for (const pool of openPools) this.listen(pool)
-      this.unwatch = onOpen((pool) => this.listen(pool))
-    }
-    return () => {
-      if (--this.lookers > 0) return
-      this.unwatch?.()
-      for (const stop of this.listening.values()) stop()
-      this.listening.clear()
-    }
-  }
-
-  private listen(pool: Visible): void {
-    const stop = pool.core.events.listen({
-      tell: (event) => this.add(event),
-      end: () => this.listening.delete(pool)
-    })
-    this.listening.set(pool, stop)
-  }
-
-  private add(event: Event): void {
-    const told = { seq: ++this.seq, event }
-    keep(this.all, told)
-    if (event._tag !== "Borrowed" && event._tag !== "Returned") keep(this.rare, told)
-  }
-
-  /** Those after this number that are kept, oldest first. */
-  after(seq: number): ReadonlyArray<EventView> {
-    const found = new Map<number, Event>()
-    for (const told of this.rare) if (told.seq > seq) found.set(told.seq, told.event)
-    for (const told of this.all) if (told.seq > seq) found.set(told.seq, told.event)
-    return Array.from(found, ([seq, event]) => eventView(seq, event)).sort((a, b) => a.seq - b.seq)
-  }
-}
-
-const keep = (events: Array<Told>, event: Told): void => {
-  events.push(event)
-  if (events.length > mostEvents) events.shift()
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// frames
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** One open page. */
 export class Looker {
   private readonly log: EventLog
@@ -380,7 +254,7 @@ export class Looker {
     const pools = Array.from(openPools, (pool) => viewOf(pool, this.waitsOf(pool)))
     const events = this.log.after(this.seq)
     this.seq = events.at(-1)?.seq ?? this.seq
-    return { at, pools, events }
+    return { at, since: this.log.since, pools, events }
   }
 
   private waitsOf(pool: Visible): WaitView {

@@ -149,6 +149,7 @@ export class Rooms implements Everywhere {
     slot.rested = ++this.rests
     const rest = slot.group.rest ??= new Rest(slot.group)
     if (rest.timerIndex === -1) this.stand(rest, slot)
+    else if (!rest.plenty && slot.group.alive > slot.group.min) this.stand(rest, slot.group.idle.whole.head!)
   }
 
   /** A key may have more than its minimum now. */

@@ -49,14 +49,16 @@ const holdersBySlot = (core: Core): Map<Slot, Array<Lease>> => {
 
 const objectOf = (core: Core, slot: Slot, holders: ReadonlyArray<Lease>, now: number) => {
   const state = core.machine.stateOf(slot)
-  const check = state === "checking" ? slot.activities.find((activity) => activity.kind === "check") : undefined
+  // of what nobody holds and something runs on: since when that runs
+  const kind = state === "checking" ? "check" : "borrow"
+  const running = slot.holders > 0 ? undefined : slot.activities.find((activity) => activity.kind === kind)
   const object = core.describe(slot)
   return {
     id: slot.id,
     state,
     age: Duration.millis(now - slot.createdAt),
     uses: slot.uses,
-    since: Duration.millis(now - (check?.startedAt ?? slot.since)),
+    since: Duration.millis(now - (running?.startedAt ?? slot.since)),
     ...(Option.isSome(object) ? { object: object.value } : undefined),
     holders: holders.map((lease) => holderOf(core, lease, slot, now))
   }
