@@ -91,7 +91,7 @@ export const isKeyedPool = (u: unknown): u is KeyedPool<unknown, unknown, unknow
  * @category constructors
  * @since 0.1.0
  */
-export const make = <K, A, E = never, R = never, RCheck = never, RBorrow = never, RReturn = never>(
+export const make = <K, A, E = never, R = never, RCheck = R, RBorrow = R, RReturn = R>(
   options: Options<K, A, E, R, RCheck, RBorrow, RReturn>
 ): Effect.Effect<
   KeyedPool<K, A, E>,

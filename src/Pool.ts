@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -14,7 +15,7 @@ import * as lease from "./internal/lease.ts"
 import type { Options } from "./internal/options.ts"
 import type { Pool } from "./internal/pool-types.ts"
 import * as pooled from "./internal/pooled.ts"
-import type { Stats } from "./internal/stats.ts"
+import type { Event, Stats } from "./internal/stats.ts"
 import type { PoolError } from "./PoolError.ts"
 
 export type {
@@ -94,7 +95,7 @@ export const CreationNumber = core.CreationNumber
  */
 export interface BorrowOptions {
   /** Longest wait for an object, in the place of `borrowTimeout`. */
-  readonly timeout?: import("effect/Duration").Input | undefined
+  readonly timeout?: Duration.Input | undefined
 }
 
 /**
@@ -140,7 +141,7 @@ export const isPool: (u: unknown) => u is Pool<unknown, unknown> = pooled.isPool
  * @category constructors
  * @since 0.1.0
  */
-export const make = <A, E = never, R = never, RCheck = never, RBorrow = never, RReturn = never>(
+export const make = <A, E = never, R = never, RCheck = R, RBorrow = R, RReturn = R>(
   options: Options<A, E, R, RCheck, RBorrow, RReturn>
 ): Effect.Effect<Pool<A, E>, never, Exclude<R | RCheck | RBorrow | RReturn, Scope.Scope> | Scope.Scope> =>
   pooled.make(options) as unknown as Effect.Effect<Pool<A, E>>
@@ -324,7 +325,7 @@ export const stats = <A, E>(pool: Pool<A, E>): Effect.Effect<Stats> => pooled.of
  * @category watching
  * @since 0.1.0
  */
-export const events = <A, E>(pool: Pool<A, E>): Stream.Stream<import("./internal/stats.ts").Event> =>
+export const events = <A, E>(pool: Pool<A, E>): Stream.Stream<Event> =>
   pooled.of(pool).events
 
 /**

@@ -13,27 +13,55 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/idle.ts",
       "internal/list.ts",
       "internal/policy.ts",
+      "internal/rooms.ts",
       "internal/state.ts",
+      "internal/totals.ts",
       "internal/waiters.ts"
     ]
   },
-  { pure: true, files: ["internal/machine.ts"] },
+  { pure: true, files: ["internal/machine.ts", "internal/keys.ts"] },
   { files: ["internal/duration.ts", "PoolError.ts"] },
   {
     files: [
+      "internal/closing.ts",
       "internal/core.ts",
       "internal/describe.ts",
+      "internal/drain.ts",
       "internal/events.ts",
-      "internal/interpreter.ts",
+      "internal/guard.ts",
+      "internal/holder.ts",
       "internal/keeper.ts",
+      "internal/keyText.ts",
+      "internal/keyed.ts",
       "internal/keyedStats.ts",
       "internal/lease.ts",
       "internal/metrics.ts",
+      "internal/options.ts",
+      "internal/pool-types.ts",
+      "internal/pooled.ts",
+      "internal/registry.ts",
+      "internal/scopes.ts",
+      "internal/settings.ts",
+      "internal/snapshot.ts",
+      "internal/spacing.ts",
       "internal/stats.ts"
     ]
   },
   { files: ["Pool.ts", "KeyedPool.ts"] },
-  { files: ["internal/forwarded.ts", "Proxy.ts", "PoolMonitor.ts"] },
+  {
+    files: [
+      "internal/calls.ts",
+      "internal/forwarded.ts",
+      "internal/keyedCalls.ts",
+      "internal/monitor.ts",
+      "internal/monitorEvents.ts",
+      "internal/monitorPage.ts",
+      "internal/proxy.ts",
+      "internal/scopeLease.ts",
+      "PoolMonitor.ts",
+      "Proxy.ts"
+    ]
+  },
   { files: ["index.ts"] }
 ]
 

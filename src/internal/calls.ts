@@ -1,4 +1,5 @@
 /** Forwarding: a call through the proxy becomes a call of the object at hand. */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -7,14 +8,12 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Cause from "effect/Cause"
 import { guard, ownerOf } from "./guard.ts"
 import type { AnyEffect, AnyFiber, Pooled } from "./lease.ts"
 import { isHit, use } from "./lease.ts"
-import type { InFlight } from "./scopeLease.ts"
+import type { InFlight, Registry } from "./scopeLease.ts"
 import { scopeClosed, ScopeLease } from "./scopeLease.ts"
-
-type Run = (object: unknown) => unknown
+import { addFinalizer, removeFinalizer } from "./scopes.ts"
 
 // -----------------------------------------------------------------------------------------------------------------
 // who holds what
@@ -26,15 +25,26 @@ export interface Unit {
   readonly fiber: AnyFiber
 }
 
+/** What is run with the object that a Scope holds. */
+interface Borrower {
+  on(lease: ScopeLease, fiber: AnyFiber): AnyEffect
+}
+
 let backings = 0
 
 /** What is behind the service of a tag: one for each layer that is built. */
-export class Backing {
+export class Backing implements Registry {
   readonly id: string
   readonly pooled: Pooled
+  /** The members, each call borrowing for itself. */
+  perCall: object | undefined = undefined
   /** The unit of work that an effect is in; a key of its own, so that layers do not mix. */
   private readonly unit: Context.Reference<Unit | undefined>
-  private readonly leases = new WeakMap<Scope.Scope, ScopeLease>()
+  private hasUnits = false
+  private readonly leases = new Map<Scope.Scope, ScopeLease>()
+  /** Where an object was held last, and what holds it: most calls come from there. */
+  private latestContext: Context.Context<never> | undefined = undefined
+  private latestLease: ScopeLease | undefined = undefined
 
   constructor(id: string, pooled: Pooled) {
     this.id = id
@@ -47,59 +57,83 @@ export class Backing {
   /** The unit of work around this fiber; one that has ended is none. */
   unitOf(fiber: AnyFiber): Unit | undefined {
     const unit = this.findUnit(fiber)
-    return unit === undefined || unit.scope.state._tag === "Closed" ? undefined : unit
+    return unit === undefined || (isClosed(unit.scope) && this.openLeaseOf(unit.scope) === undefined) ? undefined : unit
   }
 
   protected findUnit(fiber: AnyFiber): Unit | undefined {
-    return Context.get(fiber.context, this.unit)
+    return this.hasUnits ? Context.get(fiber.context, this.unit) : undefined
   }
 
   /** Runs the effect in a unit of work. */
   inUnit(effect: AnyEffect, unit: Unit): AnyEffect {
+    this.hasUnits = true
     return Effect.provideService(effect, this.unit, unit)
   }
 
-  /** The Scope that holds the object for this fiber. */
-  scopeOf(fiber: AnyFiber): Scope.Scope {
-    return this.unitOf(fiber)?.scope ?? Context.getUnsafe(fiber.context, Scope.Scope)
+  /** What holds an object for this fiber now: its Scope, or the unit of work around it. */
+  current(fiber: AnyFiber): ScopeLease | undefined {
+    const { context } = fiber
+    if (context === this.latestContext && this.latestLease!.isOpen) return this.latestLease
+    const lease = this.openLeaseOf(this.unitOf(fiber)?.scope ?? scopeOf(fiber))
+    if (lease !== undefined) {
+      this.latestContext = context
+      this.latestLease = lease
+    }
+    return lease
   }
 
-  leaseOf(scope: Scope.Scope): ScopeLease | undefined {
+  private openLeaseOf(scope: Scope.Scope): ScopeLease | undefined {
+    const lease = this.leaseOf(scope)
+    return lease !== undefined && lease.isOpen ? lease : undefined
+  }
+
+  protected leaseOf(scope: Scope.Scope): ScopeLease | undefined {
     return this.leases.get(scope)
   }
 
-  protected setLease(scope: Scope.Scope, lease: ScopeLease): void {
-    this.leases.set(scope, lease)
+  protected setLease(lease: ScopeLease): void {
+    this.leases.set(lease.scope, lease)
   }
 
-  /** The object for this fiber, borrowed on first need; what comes of it is run next. */
-  borrow(fiber: AnyFiber, timeout: unknown, next: (lease: ScopeLease) => AnyEffect): AnyEffect {
+  /** False where it is not there any more. */
+  protected dropLease(lease: ScopeLease): boolean {
+    return this.leases.get(lease.scope) === lease && this.leases.delete(lease.scope)
+  }
+
+  forget(lease: ScopeLease): void {
+    if (lease === this.latestLease) this.latestContext = this.latestLease = undefined
+    if (this.dropLease(lease)) removeFinalizer(lease.scope, lease)
+  }
+
+  /** Has the borrower run on the object for this fiber, borrowed on first need. */
+  borrow(fiber: AnyFiber, timeout: unknown, borrower: Borrower): AnyEffect {
     const unit = this.unitOf(fiber)
-    const scope = unit?.scope ?? Context.getUnsafe(fiber.context, Scope.Scope)
-    if (scope.state._tag === "Closed") return scopeClosed(this.pooled.core.name)
-    const lease = this.leaseOf(scope)
-    if (lease !== undefined) return this.joined(lease, fiber, timeout, next)
-    const fresh = new ScopeLease(this.pooled, scope, unit?.fiber)
-    return Effect.flatMap(Scope.addFinalizerExit(scope, fresh.finalize), () => {
-      // another fiber of the Scope may have been first
-      const found = this.leaseOf(scope)
-      if (found === undefined) this.setLease(scope, fresh)
-      return this.joined(found ?? fresh, fiber, timeout, next)
+    const scope = unit?.scope ?? scopeOf(fiber)
+    const known = this.leaseOf(scope)
+    if (known !== undefined && known.isOpen) return borrower.on(known, fiber)
+    if (isClosed(scope)) return scopeClosed(this.pooled.core.name)
+    const lease = known ?? new ScopeLease(this, this.pooled, scope, unit?.fiber)
+    const next = () => this.borrow(fiber, timeout, borrower)
+    if (known === undefined) {
+      const added = addFinalizer(scope, lease, lease.finalize)
+      if (added !== undefined) return this.added(lease, added, next)
+      this.setLease(lease)
+    }
+    return lease.take(fiber, timeout) ? borrower.on(lease, fiber) : lease.join(fiber, timeout, next)
+  }
+
+  /** The finalizer could not be added at once: another fiber of the Scope may have been first. */
+  private added(lease: ScopeLease, added: Effect.Effect<void>, next: () => AnyEffect): AnyEffect {
+    return Effect.flatMap(added, () => {
+      if (this.leaseOf(lease.scope) === undefined && !isClosed(lease.scope)) this.setLease(lease)
+      return next()
     })
   }
-
-  private joined(
-    lease: ScopeLease,
-    fiber: AnyFiber,
-    timeout: unknown,
-    next: (lease: ScopeLease) => AnyEffect
-  ): AnyEffect {
-    return Effect.flatMap(
-      lease.join(fiber, timeout),
-      () => lease.isHeld ? next(lease) : this.joined(lease, fiber, timeout, next)
-    )
-  }
 }
+
+const scopeOf = (fiber: AnyFiber): Scope.Scope => Context.getUnsafe(fiber.context, Scope.Scope)
+
+const isClosed = (scope: Scope.Scope): boolean => scope.state._tag === "Closed"
 
 const backingOfService = new WeakMap<object, Backing>()
 
@@ -107,104 +141,146 @@ const backingOfService = new WeakMap<object, Backing>()
 export const backingOf = (service: object): Backing | undefined => backingOfService.get(service)
 
 // -----------------------------------------------------------------------------------------------------------------
-// calls
+// what a member gives
 // -----------------------------------------------------------------------------------------------------------------
+
+// the checks of the hot path are written out where they are made: in one place for all of Effect they are slow
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" ? value !== null : typeof value === "function"
+
+const isStream = (value: unknown): boolean => typeof value === "object" && value !== null && Stream.TypeId in value
 
 const member = (object: unknown, name: string, args: ReadonlyArray<unknown>): unknown => {
   const value: unknown = (object as Record<string, unknown>)[name]
-  return typeof value === "function" ? Reflect.apply(value, object, args) : value
+  // a service tag is a function and an Effect, which is run
+  return typeof value === "function" && !(Effect.TypeId in value) ? Reflect.apply(value, object, args) : value
+}
+
+/** A promise that is awaited from the first moment on: it may be rejected before anybody waits for it. */
+class Awaited {
+  readonly effect: AnyEffect
+  private exit: Exit.Exit<unknown, Cause.UnknownError> | undefined = undefined
+  private resume: ((exit: Exit.Exit<unknown, Cause.UnknownError>) => void) | undefined = undefined
+
+  constructor(promise: PromiseLike<unknown>, settled?: () => void) {
+    const settle = (exit: Exit.Exit<unknown, Cause.UnknownError>): void => {
+      this.exit = exit
+      this.resume?.(exit)
+      settled?.()
+    }
+    Promise.resolve(promise).then(
+      (value) => settle(Exit.succeed(value)),
+      (error: unknown) => settle(Exit.fail(new Cause.UnknownError(error, "A forwarded call was rejected")))
+    )
+    this.effect = Effect.suspend(() =>
+      this.exit ?? Effect.callback((resume) => {
+        this.resume = resume
+      })
+    )
+  }
 }
 
 /** What a member gave, as an effect: an Effect is run, a promise awaited, anything else is the value. */
 const toEffect = (value: unknown): AnyEffect => {
-  if (typeof value !== "object" || value === null) {
-    return typeof value === "function" && Effect.isEffect(value) ? value as AnyEffect : Exit.succeed(value)
-  }
+  if (!isObject(value)) return Exit.succeed(value)
   if (Effect.isEffect(value)) return value
-  return Predicate.isPromiseLike(value) ? promised(value) : Exit.succeed(value)
+  return Predicate.isPromiseLike(value) ? new Awaited(value).effect : Exit.succeed(value)
 }
 
-const promised = (promise: PromiseLike<unknown>): Effect.Effect<unknown, Cause.UnknownError> =>
-  Effect.tryPromise({
-    try: () => promise,
-    catch: (error) => new Cause.UnknownError(error, "A forwarded call was rejected")
-  })
+// -----------------------------------------------------------------------------------------------------------------
+// calls on what a Scope holds
+// -----------------------------------------------------------------------------------------------------------------
 
 /** A call that goes on for a while, on the object that a Scope holds. */
 class RunningCall implements InFlight {
-  prev: InFlight | undefined = undefined
-  next: InFlight | undefined = undefined
-  readonly fiber: AnyFiber
-  private readonly lease: ScopeLease
-  private readonly effect: AnyEffect
-  private begun = false
-  private child: AnyFiber | undefined = undefined
+  declare prev: InFlight | undefined
+  declare next: InFlight | undefined
+  declare readonly fiber: AnyFiber
+  declare private readonly lease: ScopeLease
+  declare private readonly effect: AnyEffect
+  declare private phase: "new" | "begun" | "ended"
+  declare private interrupted: boolean
+  declare private child: AnyFiber | undefined
 
   constructor(lease: ScopeLease, fiber: AnyFiber, effect: AnyEffect) {
-    this.lease = lease
+    this.prev = undefined
+    this.next = undefined
     this.fiber = fiber
+    this.lease = lease
     this.effect = effect
+    this.phase = "new"
+    this.interrupted = false
+    this.child = undefined
+  }
+
+  /** In its frame, which sees the end. */
+  get framed(): AnyEffect {
+    return Effect.onExitPrimitive(this as unknown as AnyEffect, (exit) => this.end(exit))
+  }
+
+  /** What is called is already under way. */
+  start(): void {
+    this.phase = "begun"
+    this.lease.begin(this)
   }
 
   begin(): AnyEffect {
     const { lease } = this
-    if (!lease.isHeld) return lease.outcome ?? scopeClosed(lease.core.name)
-    this.begun = true
-    lease.begin(this)
+    if (this.phase === "new") {
+      if (!lease.isOpen) return lease.outcome ?? scopeClosed(lease.core.name)
+      this.start()
+    } else if (this.interrupted) return lease.outcome!
     if (lease.core.machine.policy.borrowLimit === Infinity) return this.effect
     return guard(
       this.effect,
       (child) => {
         this.child = child
-        if (lease.outcome !== undefined) child.interruptUnsafe()
+        if (this.interrupted) child.interruptUnsafe()
       },
       () => this.interrupted ? lease.outcome : undefined
     )
   }
-
-  private interrupted = false
 
   interrupt(): void {
     this.interrupted = true
     this.child?.interruptUnsafe()
   }
 
-  readonly end = (exit: Exit.Exit<unknown, unknown>): undefined => {
-    if (this.begun) this.lease.end(this, exit)
-    return undefined
+  end(exit: Exit.Exit<unknown, unknown>): undefined {
+    if (this.phase !== "begun") return
+    this.phase = "ended"
+    if (exit._tag === "Success" && isStream(exit.value)) this.lease.takeRaw(this.fiber)
+    this.lease.end(this, exit)
   }
 }
 
-/** On the object that the lease holds. A call that is over at once needs no frame. */
-const callHeld = (lease: ScopeLease, fiber: AnyFiber, run: Run): AnyEffect => {
-  let result: unknown
-  try {
-    result = run(lease.slot!.value)
-  } catch (defect) {
-    lease.harm()
-    return Exit.die(defect)
-  }
-  if (typeof result !== "object" || result === null) {
-    if (typeof result !== "function" || !Effect.isEffect(result)) return Exit.succeed(result)
-  } else if (Exit.isExit(result)) {
-    if (isHit(result)) lease.harm()
-    return result
-  }
-  if (Stream.isStream(result)) {
-    lease.takeRaw(fiber)
-    return Exit.succeed(result)
-  }
-  const effect = toEffect(result)
-  if (Exit.isExit(effect)) return effect
-  const call = new RunningCall(lease, fiber, effect)
-  return Effect.onExitPrimitive(call as unknown as AnyEffect, call.end)
+/** A promise is under way before its frame is: where that is lost to an interruption, somebody else must see the end. */
+const awaitCall = (lease: ScopeLease, fiber: AnyFiber, promise: PromiseLike<unknown>): AnyEffect => {
+  const call: RunningCall = new RunningCall(lease, fiber, Effect.suspend(() => awaited.effect))
+  let isFramed = false
+  const awaited = new Awaited(promise, () => {
+    if (!isFramed) call.end(Exit.void)
+  })
+  const unobserve = fiber.addObserver(() => call.end(Exit.interrupt()))
+  call.start()
+  return Effect.onExitPrimitive(
+    Effect.suspend(() => {
+      isFramed = true
+      unobserve()
+      return call as unknown as AnyEffect
+    }),
+    (exit) => call.end(exit)
+  )
 }
+
+/** What finished Effects of the hot path have in common. */
+const successPrototype: unknown = Object.getPrototypeOf(Exit.void)
 
 /** A call, each time it is run. */
-class Call {
-  private readonly backing: Backing
-  private readonly name: string
-  private readonly args: ReadonlyArray<unknown>
+class Call implements Borrower {
+  declare readonly backing: Backing
+  declare readonly name: string
+  declare readonly args: ReadonlyArray<unknown>
 
   constructor(backing: Backing, name: string, args: ReadonlyArray<unknown>) {
     this.backing = backing
@@ -214,86 +290,154 @@ class Call {
 
   begin(fiber: AnyFiber): AnyEffect {
     const { backing } = this
-    const scope = backing.scopeOf(fiber)
-    const lease = backing.leaseOf(scope)
-    const run: Run = (object) => member(object, this.name, this.args)
-    return lease !== undefined && lease.isHeld && scope.state._tag !== "Closed"
-      ? callHeld(lease, fiber, run)
-      : backing.borrow(fiber, undefined, (lease) => callHeld(lease, fiber, run))
+    const lease = backing.current(fiber)
+    return lease === undefined ? backing.borrow(fiber, undefined, this) : this.on(lease, fiber)
+  }
+
+  /** A call that is over at once needs no frame. */
+  on(lease: ScopeLease, fiber: AnyFiber): AnyEffect {
+    let result: unknown
+    try {
+      result = member(lease.slot!.value, this.name, this.args)
+    } catch (defect) {
+      lease.harm()
+      return Exit.die(defect)
+    }
+    if (!isObject(result)) return Exit.succeed(result)
+    return (result as Exit.Success<unknown>)._tag === "Success" && Object.getPrototypeOf(result) === successPrototype
+      ? this.gave((result as Exit.Success<unknown>).value, result as AnyEffect, lease, fiber)
+      : this.follow(result, lease, fiber)
+  }
+
+  private follow(result: object, lease: ScopeLease, fiber: AnyFiber): AnyEffect {
+    if (Effect.TypeId in result) {
+      const effect = result as AnyEffect
+      if (!Exit.isExit(effect)) return new RunningCall(lease, fiber, this.checked(effect)).framed
+      if (effect._tag === "Success") return this.gave(effect.value, effect, lease, fiber)
+      if (isHit(effect)) lease.harm()
+      return effect
+    }
+    if ("then" in result && Predicate.isPromiseLike(result)) return this.checked(awaitCall(lease, fiber, result))
+    return this.gave(result, Exit.succeed(result), lease, fiber)
+  }
+
+  /** A Stream goes on with the object for nobody knows how long. */
+  protected gave(value: unknown, exit: AnyEffect, lease: ScopeLease, fiber: AnyFiber): AnyEffect {
+    if (isStream(value)) lease.takeRaw(fiber)
+    return exit
+  }
+
+  protected checked(effect: AnyEffect): AnyEffect {
+    return effect
   }
 }
 
 /** A call that borrows for itself; inside a unit of work, on the object of the unit. */
-class SingleCall {
-  private readonly backing: Backing
-  private readonly name: string
-  private readonly args: ReadonlyArray<unknown>
-
-  constructor(backing: Backing, name: string, args: ReadonlyArray<unknown>) {
-    this.backing = backing
-    this.name = name
-    this.args = args
+class SingleCall extends Call {
+  override begin(fiber: AnyFiber): AnyEffect {
+    const { backing } = this
+    return backing.unitOf(fiber) === undefined
+      ? use(backing.pooled, (object) => this.alone(object), undefined)
+      : super.begin(fiber)
   }
 
-  begin(fiber: AnyFiber): AnyEffect {
-    return useObject(this.backing, fiber, (object) => {
-      const value = member(object, this.name, this.args)
-      return Stream.isStream(value) ? noStream(this.backing.id, this.name) : value
-    }, undefined)
+  private alone(object: unknown): AnyEffect {
+    return this.checked(toEffect(member(object, this.name, this.args)))
+  }
+
+  protected override gave(value: unknown, exit: AnyEffect): AnyEffect {
+    return isStream(value) ? this.noStream() : exit
+  }
+
+  protected override checked(effect: AnyEffect): AnyEffect {
+    if (Exit.isExit(effect)) return effect._tag === "Success" ? this.gave(effect.value, effect) : effect
+    return Effect.flatMap(effect, (value) => this.gave(value, Exit.succeed(value)))
+  }
+
+  private noStream(): Exit.Exit<never> {
+    return Exit.die(
+      new Error(
+        `Proxy(${this.backing.id}).${this.name} gave a Stream, and a call that borrows for itself has nothing to hold ` +
+          "its object for it: call it through the tag, in a Scope"
+      )
+    )
   }
 }
 
-const noStream = (id: string, name: string): Exit.Exit<never> =>
-  Exit.die(
-    new Error(
-      `Proxy(${id}).${name} gave a Stream, and a call that borrows for itself has nothing to hold its object for it: ` +
-        `call it through the tag, in a Scope`
-    )
-  )
+/** The body of `useObject`, in a unit of work. */
+class Body implements Borrower {
+  private readonly f: (object: unknown) => unknown
+
+  constructor(f: (object: unknown) => unknown) {
+    this.f = f
+  }
+
+  on(lease: ScopeLease, fiber: AnyFiber): AnyEffect {
+    return new RunningCall(lease, fiber, Effect.suspend(() => toEffect(this.f(lease.slot!.value)))).framed
+  }
+}
 
 /** Borrows for one function: inside a unit of work the object of the unit, elsewhere one of its own. */
-export const useObject = (backing: Backing, fiber: AnyFiber, f: Run, timeout: unknown): AnyEffect => {
-  if (backing.unitOf(fiber) === undefined) return use(backing.pooled, (object) => toEffect(f(object)), timeout)
-  return backing.borrow(fiber, timeout, (lease) => {
-    const call = new RunningCall(lease, fiber, Effect.suspend(() => toEffect(f(lease.slot!.value))))
-    return Effect.onExitPrimitive(call as unknown as AnyEffect, call.end)
-  })
+export const useObject = (
+  backing: Backing,
+  fiber: AnyFiber,
+  f: (object: unknown) => AnyEffect,
+  timeout: unknown
+): AnyEffect =>
+  backing.unitOf(fiber) === undefined
+    ? use(backing.pooled, f, timeout)
+    : backing.borrow(fiber, timeout, new Body(f))
+
+const takesRaw: Borrower = {
+  on(lease, fiber) {
+    lease.takeRaw(fiber)
+    return Exit.succeed(lease.slot!.value)
+  }
 }
 
+/** The object itself, which is then known to be out of sight. */
+export const takeObject = (backing: Backing, fiber: AnyFiber): AnyEffect => backing.borrow(fiber, undefined, takesRaw)
+
+/** A unit of work: one object for this Scope and all nested ones; joins the unit around it. */
+export const scoped = (backing: Backing, effect: AnyEffect): AnyEffect =>
+  Effect.scoped(Effect.withFiber((fiber) =>
+    backing.unitOf(fiber) === undefined
+      ? backing.inUnit(effect, { scope: scopeOf(fiber), fiber: ownerOf(fiber) })
+      : effect
+  ))
+
+// the classes above are effects: their prototypes get what makes an effect one
 const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(label: string, target: { readonly prototype: A }): void => {
-  const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({
-    label,
-    evaluate(fiber) {
-      return this.begin(fiber)
-    }
-  })
-  Object.defineProperties(target.prototype, Object.getOwnPropertyDescriptors(proto))
+  const { prototype } = target
+  const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({ label, evaluate: prototype.begin })
+  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(proto))
 }
 
 runs("Proxy/call", Call)
-runs("Proxy/running", RunningCall)
 runs("Proxy/perCall", SingleCall)
+runs("Proxy/running", RunningCall)
 
 // -----------------------------------------------------------------------------------------------------------------
 // the object that forwards
 // -----------------------------------------------------------------------------------------------------------------
 
-type Forward = (name: string, args: ReadonlyArray<unknown>) => AnyEffect
+type Forward = (...args: ReadonlyArray<unknown>) => AnyEffect
 
 /**
  * An object whose members forward. Its prototype is the JavaScript Proxy: a forwarder becomes a property of the object
  * itself at its first use, and is found there from then on.
  */
-const forwarder = (label: string, forward: Forward): object => {
-  const base = { toString: () => label }
+const forwarder = (label: string, forward: (name: string) => Forward): object => {
+  const base: object = Object.defineProperty({}, "toString", { value: () => label })
   const prototype = new Proxy(base, {
     get(target, name, receiver) {
       if (typeof name === "symbol" || name === "then" || name === "toJSON" || name in target) {
         return Reflect.get(target, name, receiver)
       }
-      const f = (...args: ReadonlyArray<unknown>): AnyEffect => forward(name, args)
-      Object.defineProperty(forwarding, name, { value: f })
-      return f
+      const value = forward(name)
+      // who looks for a brand must not leave one behind
+      if (!name.startsWith("~")) Object.defineProperty(forwarding, name, { value })
+      return value
     }
   })
   // without this, two that have forwarded the same would be equal
@@ -305,37 +449,22 @@ const forwarder = (label: string, forward: Forward): object => {
 export const makeService = (backing: Backing): object => {
   const service = forwarder(
     `Proxy(${backing.id})`,
-    (name, args) => new Call(backing, name, args) as unknown as AnyEffect
+    (name) => (...args) => new Call(backing, name, args) as unknown as AnyEffect
   )
   backingOfService.set(service, backing)
   return service
 }
 
 /** The same members, each call borrowing for itself. */
-export const makePerCall = (backing: Backing): object =>
-  forwarder(
+export const perCallOf = (backing: Backing): object =>
+  backing.perCall ??= forwarder(
     `Proxy(${backing.id}).perCall`,
-    (name, args) => new SingleCall(backing, name, args) as unknown as AnyEffect
+    (name) => (...args) => new SingleCall(backing, name, args) as unknown as AnyEffect
   )
 
 /** A double's members, each call in a Scope of its own. */
 export const doublePerCall = (id: string, double: object): object =>
   forwarder(
     `Proxy(${id}).perCall`,
-    (name, args) => Effect.scoped(Effect.suspend(() => toEffect(member(double, name, args))))
+    (name) => (...args) => Effect.scoped(Effect.suspend(() => toEffect(member(double, name, args))))
   )
-
-/** A unit of work: one object for this Scope and all nested ones; joins the unit around it. */
-export const scoped = (backing: Backing, effect: AnyEffect): AnyEffect =>
-  Effect.scoped(Effect.withFiber((fiber) => {
-    if (backing.unitOf(fiber) !== undefined) return effect
-    const scope = Context.getUnsafe(fiber.context, Scope.Scope)
-    return backing.inUnit(effect, { scope, fiber: ownerOf(fiber) })
-  }))
-
-/** The object itself, which is then known to be out of sight. */
-export const takeObject = (backing: Backing, fiber: AnyFiber): AnyEffect =>
-  backing.borrow(fiber, undefined, (lease) => {
-    lease.takeRaw(fiber)
-    return Exit.succeed(lease.slot!.value)
-  })

@@ -82,7 +82,7 @@ export class Core {
   private readonly context: Context.Context<never>
   private readonly traced: boolean
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
-  private readonly spacing: Spacing
+  readonly spacing: Spacing
   private readonly creations = new Map<Slot, Fiber.Fiber<unknown, unknown>>()
   private readonly ready = new Set<Ready>()
   /** Borrowers that wait while their own fiber or Scope holds an object, and may have to be warned. */
@@ -164,6 +164,7 @@ export class Core {
       }
     } finally {
       this.flushing = false
+      this.machine.asking = undefined
     }
     if (this.machine.happenings.length > 0) this.events.publish()
     if (this.nested.size > 0) this.warnNested()

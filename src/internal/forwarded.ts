@@ -71,7 +71,8 @@ interface Refused {
 
 /**
  * Is `G`, made of the parameters and results of the function `F`, all that `F` is? `H` is another way to write `G`. A
- * function with properties of its own is never identical to its signatures: they must do that they can stand in for it.
+ * function with properties of its own is never identical to its signatures: there, it is enough that `G` can stand in
+ * for `F`.
  */
 type IsWhole<F, G, H = G> = Same<F, G> extends true ? true
   : Same<F, H> extends true ? true
@@ -146,9 +147,9 @@ type Keep<K, M, Half extends boolean> = K extends Hidden ? never
   : K extends string ? ([Refused] extends [Member<M, never, never>] ? true : false) extends Half ? K : never
   : never
 
-type Refusal<K> = `${
-  & K
-  & string} cannot be forwarded (generic, a type guard, a class, or more than four overloads): use useObject`
+type Refusal<Name> = Name extends string
+  ? `${Name} cannot be forwarded (generic, a type guard, a class, or more than four overloads): use useObject`
+  : never
 
 /**
  * What the tag of a proxy gives: every string-named member of `A` as a function that borrows the object of the current

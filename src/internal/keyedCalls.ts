@@ -13,7 +13,7 @@ import type { ScopeLease } from "./scopeLease.ts"
 
 /** What is common to all layers of one keyed pool. */
 interface Realm {
-  readonly leases: WeakMap<Scope.Scope, MutableHashMap.MutableHashMap<unknown, ScopeLease>>
+  readonly leases: Map<Scope.Scope, MutableHashMap.MutableHashMap<unknown, ScopeLease>>
   readonly units: Context.Reference<HashMap.HashMap<unknown, Unit>>
 }
 
@@ -24,7 +24,7 @@ const realm = (pool: KeyedImpl): Realm => {
   let found = realmOf.get(pool)
   if (found === undefined) {
     found = {
-      leases: new WeakMap(),
+      leases: new Map(),
       units: Context.Reference<HashMap.HashMap<unknown, Unit>>(`proxy-pattern-pool/Proxy/Units/${++realms}`, {
         defaultValue: () => HashMap.empty()
       })
@@ -62,17 +62,29 @@ export class KeyBacking extends Backing {
     return Effect.updateService(effect, this.realm.units, (units) => this.comparing((key) => HashMap.set(units, key, unit)))
   }
 
-  override leaseOf(scope: Scope.Scope): ScopeLease | undefined {
+  protected override leaseOf(scope: Scope.Scope): ScopeLease | undefined {
     const leases = this.realm.leases.get(scope)
     return leases === undefined
       ? undefined
       : Option.getOrUndefined(this.comparing((key) => MutableHashMap.get(leases, key)))
   }
 
-  protected override setLease(scope: Scope.Scope, lease: ScopeLease): void {
-    let leases = this.realm.leases.get(scope)
-    if (leases === undefined) this.realm.leases.set(scope, leases = MutableHashMap.empty())
-    const known = leases
-    this.comparing((key) => MutableHashMap.set(known, key, lease))
+  protected override setLease(lease: ScopeLease): void {
+    const { leases: all } = this.realm
+    const leases = all.get(lease.scope) ?? MutableHashMap.empty()
+    this.comparing((key) => MutableHashMap.set(leases, key, lease))
+    all.set(lease.scope, leases)
+  }
+
+  protected override dropLease(lease: ScopeLease): boolean {
+    const { leases: all } = this.realm
+    const leases = all.get(lease.scope)
+    if (leases === undefined) return false
+    // not by its key, which may have been changed since
+    const others = Array.from(leases).filter(([_, other]) => other !== lease)
+    if (others.length === MutableHashMap.size(leases)) return false
+    if (others.length === 0) all.delete(lease.scope)
+    else all.set(lease.scope, MutableHashMap.fromIterable(others))
+    return true
   }
 }

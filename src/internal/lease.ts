@@ -99,7 +99,7 @@ export abstract class Lease extends Waiter {
     return this.state === "returning" ? this.awaitReturn() : undefined
   }
 
-  private awaitReturn(): Effect.Effect<void> {
+  protected awaitReturn(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       if (this.state !== "returning") resume(Effect.void)
       else this.onReturned = () => resume(Effect.void)

@@ -37,6 +37,8 @@ export class Machine {
   observed = false
   suspended = false
   closed = false
+  /** The borrower that asks right now: what it gets before its call returns it has not waited for. */
+  asking: Waiter | undefined = undefined
   /** No deadline is earlier than this. */
   wakeAt = Infinity
   readonly groups = new Map<unknown, Group>()
@@ -144,7 +146,7 @@ export class Machine {
   /** Would a newcomer be lent an idle object at once? */
   isHit(group: Group, now: number): boolean {
     const slot = this.nextFor(group)
-    return slot !== undefined && !this.needsPreparation(slot, now)
+    return slot !== undefined && slot.expiresAt > now && !this.needsPreparation(slot, now)
   }
 
   private nextFor(group: Group): Slot | undefined {
@@ -199,7 +201,7 @@ export class Machine {
     if (waiter.state !== "queued" && waiter.state !== "preparing") return
     waiter.group.totals.cancelled++
     this.note("Cancelled", undefined, waiter, undefined, now)
-    this.waits.record(now - waiter.since)
+    this.waited(waiter, now)
     const idle = waiter.state === "preparing" || this.rooms !== undefined
     this.leave(waiter, now)
     if (idle) this.settle(waiter.group, now)
@@ -491,7 +493,7 @@ export class Machine {
       }
       for (let waiter = group.queue.head; waiter !== undefined; waiter = group.queue.head) {
         this.leave(waiter, now)
-        this.waits.record(now - waiter.since)
+        this.waited(waiter, now)
         waiters.push(waiter)
       }
     }
@@ -658,7 +660,13 @@ export class Machine {
   // inside
   // ---------------------------------------------------------------------------------------------------------------
 
+  /** The wait is over, where there was one. */
+  private waited(waiter: Waiter, now: number): void {
+    if (waiter !== this.asking || now > waiter.since) this.waits.record(now - waiter.since)
+  }
+
   private arrive(waiter: Waiter, timeout: number, now: number): void {
+    this.asking = waiter
     waiter.seq = ++this.arrivals
     waiter.since = now
     waiter.timeout = timeout
@@ -722,7 +730,7 @@ export class Machine {
   private handOver(slot: Slot, waiter: Waiter, now: number): void {
     const waited = now - waiter.since
     if (waiter.timerIndex !== -1) this.patience.remove(waiter)
-    this.waits.record(waited)
+    this.waited(waiter, now)
     slot.group.idle.remove(slot)
     this.lend(slot, waiter, waited, now)
     this.served.push(waiter)
@@ -819,7 +827,7 @@ export class Machine {
         return
       }
     } else if (slot.idle) this.watchSlot(slot)
-    else if (slot.holders === 0) {
+    else if (slot.holders + slot.preparing === 0) {
       slot.since = now
       this.yieldRoom(slot, now)
     }
@@ -1242,7 +1250,7 @@ export class Machine {
 
   private failWaiters(waiters: ReadonlyArray<Waiter>, failure: unknown, now: number): void {
     for (const waiter of waiters) {
-      this.waits.record(now - waiter.since)
+      this.waited(waiter, now)
       this.leave(waiter, now)
     }
     this.commands.push({ op: "fail", waiters, failure })
@@ -1342,7 +1350,7 @@ export class Machine {
     for (const waiter of waiters) {
       waiter.group.totals.timeouts++
       this.note("TimedOut", undefined, waiter, undefined, now)
-      this.waits.record(now - waiter.since)
+      this.waited(waiter, now)
       this.leave(waiter, now)
       groups.add(waiter.group)
     }

@@ -209,7 +209,7 @@ export const measured = (pool: Visible, context: Context.Context<never>): () => 
   const { name } = pool.core
   // what the context says of all metrics tells series apart, as it does for any metric of Effect
   const more = Context.get(context, Metric.CurrentMetricAttributes)
-  const key = JSON.stringify([name, Object.entries(more).sort()])
+  const key = JSON.stringify([name, Object.entries(more).toSorted()])
   let series = known.get(key)
   if (series === undefined) known.set(key, series = new Series(registry, key, name, more))
   series.open.add(pool)

@@ -122,7 +122,7 @@ export class EventLog {
     const found = new Map<number, Event>()
     for (const told of this.rare) if (told.seq > seq) found.set(told.seq, told.event)
     for (const told of this.all) if (told.seq > seq) found.set(told.seq, told.event)
-    return Array.from(found, ([seq, event]) => eventView(seq, event)).sort((a, b) => a.seq - b.seq)
+    return Array.from(found, ([seq, event]) => eventView(seq, event)).toSorted((a, b) => a.seq - b.seq)
   }
 }
 

@@ -37,6 +37,8 @@ main { padding: 0 1.2rem 1.2rem; }
 svg { display: block; width: 100%; background: var(--page); border-radius: 4px; margin-top: .4rem; }
 .objects { height: 84px; }
 .waits { height: 26px; margin-top: 2px; }
+.many .objects { height: 56px; }
+.many .waits { height: 18px; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 0 .8rem; margin: .5rem 0 0; }
 .facts dt { color: var(--dim); }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
@@ -304,8 +306,10 @@ const longestText = ({ rows }) => {
   return duration(row.heldFor) + " by fiber #" + holder.fiber +
     (holder.span === undefined ? "" : " in span \"" + holder.span + "\"")
 }
-const refusedText = ({ timeouts, rejected, cancelled }) =>
-  timeouts + " timed out, " + rejected + " met a full queue, " + cancelled + " interrupted"
+const refusedText = ({ timeouts, rejected, cancelled }) => {
+  const counts = [[timeouts, " timed out"], [rejected, " met a full queue"], [cancelled, " interrupted"]]
+  return counts.filter(([count]) => count > 0).map(([count, label]) => count + label).join(", ") || "none"
+}
 
 const showCharts = (card) => {
   const { history } = card
@@ -337,7 +341,7 @@ const show = (card, pool) => {
   for (const name of ["idle", "creating", "destroying", "waiting"]) put(counts[name], String(pool[name]))
   put(values.wait, waitText(pool.wait))
   put(values.longest, longestText(pool))
-  put(values.created, pool.created + ", " + pool.createFailures + " failed")
+  put(values.created, pool.created + (pool.createFailures > 0 ? ", " + pool.createFailures + " failed" : ""))
   put(values.destroyed, reasonText(pool.destroyed))
   put(values.refused, refusedText(pool))
   const size = pool.idle + pool.inUse + pool.checking
@@ -374,6 +378,7 @@ const showPools = (frame) => {
       cards.delete(id)
     }
   }
+  pools.classList.toggle("many", cards.size > 6)
   document.getElementById("none").hidden = cards.size > 0
   put(document.getElementById("count"), frame.pools.length + (frame.pools.length === 1 ? " pool" : " pools"))
 }

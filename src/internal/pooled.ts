@@ -1,4 +1,5 @@
 /** What is behind a `Pool`: a core, and the group of it that borrowers go to. */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Pipeable from "effect/Pipeable"
@@ -95,7 +96,7 @@ export const firstObject = (pool: Pooled): Effect.Effect<void, unknown> =>
     const failure = pool.group().lastFailure
     return failure === undefined
       ? pool.core.awaitReady(pool.group())
-      : Effect.failCause(failure as import("effect/Cause").Cause<unknown>)
+      : Effect.failCause(failure as Cause.Cause<unknown>)
   })
 
 /** Makes a pool in the current Scope. */

@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { Backing, backingOf, doublePerCall, makePerCall, makeService, scoped, takeObject, useObject } from "./calls.ts"
+import { Backing, backingOf, doublePerCall, makeService, perCallOf, scoped, takeObject, useObject } from "./calls.ts"
 import * as keyed from "./keyed.ts"
 import { KeyBacking } from "./keyedCalls.ts"
 import type { AnyEffect, AnyFiber } from "./lease.ts"
@@ -78,11 +78,11 @@ export const makeStatics = (tag: AnyTag): Statics => {
     real: (backing: Backing, fiber: AnyFiber) => AnyEffect,
     double: (service: object) => AnyEffect
   ): AnyEffect =>
-    Effect.flatMap(tag as Context.Service<any, object>, (service) =>
-      Effect.withFiber((fiber) => {
-        const backing = backingOf(service)
-        return backing === undefined ? double(service) : real(backing, fiber)
-      }))
+    Effect.withFiber((fiber) => {
+      const service: object = Context.getUnsafe(fiber.context, tag)
+      const backing = backingOf(service)
+      return backing === undefined ? double(service) : real(backing, fiber)
+    })
   const layer = (service: Effect.Effect<object, unknown, Scope.Scope>): AnyLayer => Layer.effect(tag, service) as AnyLayer
   return {
     layerPool: (options) => layer(serve(tag, options)),
@@ -96,16 +96,16 @@ export const makeStatics = (tag: AnyTag): Statics => {
         () => noPool(tag, "useObject")
       ),
     perCall: withBacking(
-      (backing) => Effect.succeed(makePerCall(backing)),
+      (backing) => Effect.succeed(perCallOf(backing)),
       (service) => Effect.succeed(doublePerCall(tag.key, service))
     ),
     scoped: (effect) => withBacking((backing) => scoped(backing, effect), () => Effect.scoped(effect)),
     isHeld: withBacking(
-      (backing, fiber) => Effect.succeed(backing.leaseOf(backing.scopeOf(fiber))?.isHeld ?? false),
+      (backing, fiber) => Effect.succeed(backing.current(fiber) !== undefined),
       () => Effect.succeed(false)
     ),
     invalidate: withBacking(
-      (backing, fiber) => Effect.sync(() => backing.leaseOf(backing.scopeOf(fiber))?.condemn()),
+      (backing, fiber) => Effect.sync(() => backing.current(fiber)?.condemn()),
       () => Effect.void
     ),
     pool: withBacking((backing) => Effect.succeed(backing.pooled), () => noPool(tag, "pool"))

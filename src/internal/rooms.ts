@@ -49,6 +49,8 @@ export class Rooms implements Everywhere {
   /** The others. */
   private readonly least = new Heap<Rest>()
   private rests = 0
+  /** Objects that made room for a key which does not need it any more: the next one gets it. */
+  private readonly loose = new Set<Slot>()
 
   constructor(max: number) {
     this.max = max
@@ -71,10 +73,18 @@ export class Rooms implements Everywhere {
   want(group: Group, seq: number, forMinimum: boolean): void {
     if (forMinimum) this.needy.add(group)
     else if (this.needy.size > 0) this.needy.delete(group)
-    if (seq === Infinity && group.claim === undefined) return
-    const claim = group.claim ??= new Claim(group)
-    const heap = claim.room === undefined ? this.hungry : this.promised
-    heap.set(claim, seq)
+    const claim = group.claim ??= seq === Infinity ? undefined : new Claim(group)
+    if (claim === undefined) return
+    if (claim.room === undefined) this.hungry.set(claim, seq)
+    else if (seq !== Infinity) this.promised.set(claim, seq)
+    else this.loosen(claim, claim.room)
+  }
+
+  private loosen(claim: Claim, room: Slot): void {
+    this.promised.remove(claim)
+    claim.room = undefined
+    room.claim = undefined
+    this.loose.add(room)
   }
 
   /** The key to which a free place belongs: that of the longest waiting borrower, then one below its minimum. */
@@ -100,9 +110,15 @@ export class Rooms implements Everywhere {
 
   /** The next key for which room can be made, and the longest idle object of another that makes it. */
   victim(): readonly [Claim, Slot] | undefined {
-    const claim = this.hungry.first
     // beyond the bound, one place more is not enough
-    if (claim === undefined || this.taken > this.max) return undefined
+    if (this.taken > this.max) return undefined
+    for (const room of this.loose) {
+      if (this.hungry.first === undefined) return undefined
+      this.loose.delete(room)
+      this.promise(this.hungry.first, room)
+    }
+    const claim = this.hungry.first
+    if (claim === undefined) return undefined
     const slot = this.spareFor(claim.group)
     return slot === undefined ? undefined : [claim, slot]
   }
@@ -186,6 +202,7 @@ export class Rooms implements Everywhere {
   /** A place is free again. */
   release(slot: Slot): void {
     this.taken--
+    if (this.loose.size > 0) this.loose.delete(slot)
     const { claim } = slot
     if (claim === undefined) return
     slot.claim = undefined
@@ -203,9 +220,8 @@ export class Rooms implements Everywhere {
     const { claim, rest } = group
     if (rest !== undefined) (rest.plenty ? this.plenty : this.least).remove(rest)
     if (claim === undefined) return
-    const heap = claim.room === undefined ? this.hungry : this.promised
-    heap.remove(claim)
-    if (claim.room !== undefined) claim.room.claim = undefined
+    if (claim.room === undefined) this.hungry.remove(claim)
+    else this.loosen(claim, claim.room)
     if (claim.pledge !== undefined) claim.pledge.claim = undefined
   }
 }

@@ -7,7 +7,7 @@ import type { Closing } from "./closing.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
 import { ownerOf } from "./guard.ts"
-import type { AnyFiber, Failure, Pooled } from "./lease.ts"
+import type { AnyEffect, AnyFiber, Failure, Pooled } from "./lease.ts"
 import { isHit, Lease } from "./lease.ts"
 import type { Linked } from "./list.ts"
 import { List } from "./list.ts"
@@ -18,154 +18,200 @@ export interface InFlight extends Linked<InFlight> {
   interrupt(): void
 }
 
+/** Where the leases of all Scopes are found. */
+export interface Registry {
+  /** There is nothing to be found any more: the next call in this Scope starts afresh. */
+  forget(lease: ScopeLease): void
+}
+
 /** A caller that waits for the object of its Scope. */
 class Caller implements Parked {
-  private readonly resume: (effect: Effect.Effect<void, unknown>) => void
-  private readonly lease: ScopeLease
-  readonly fiber: AnyFiber
+  declare readonly fiber: AnyFiber
+  declare private readonly lease: ScopeLease
+  declare private resume: ((effect: Effect.Effect<void, unknown>) => void) | undefined
+  declare private failure: Failure | undefined
 
-  constructor(lease: ScopeLease, fiber: AnyFiber, resume: (effect: Effect.Effect<void, unknown>) => void) {
+  constructor(lease: ScopeLease, fiber: AnyFiber) {
     this.lease = lease
     this.fiber = fiber
-    this.resume = resume
+    this.resume = undefined
+    this.failure = undefined
   }
 
-  wake(): void {
-    this.resume(this.lease.outcome ?? Exit.void)
+  /** In the frame before it is in the queue, so that an interruption at any point finds it. */
+  wait(timeout: unknown): Effect.Effect<void, unknown> {
+    return Effect.onExitPrimitive(
+      Effect.callback<void, unknown>((resume) => {
+        this.resume = resume
+        if (!this.lease.enter(this, timeout)) this.wake()
+      }),
+      () => {
+        this.lease.leave(this)
+        return undefined
+      }
+    )
   }
 
   refuse(failure: Failure): void {
-    this.resume(failure)
+    this.failure = failure
+    wakeSoon(this.fiber.cache.scheduler, this)
+  }
+
+  wake(): void {
+    this.resume!(this.failure ?? this.lease.outcome ?? Exit.void)
   }
 }
 
 export class ScopeLease extends Lease {
-  /** Why it has lost its object. */
-  outcome: Failure | undefined = undefined
-  /** Who took the object as it is: nobody knows who uses it until the Scope closes. */
-  private readonly takers = new Set<AnyFiber>()
+  declare readonly scope: Scope.Scope
   /** The fiber of a unit's body. */
-  readonly unit: AnyFiber | undefined
-  readonly inFlight = new List<InFlight>()
-  private hit = false
-  private scopeExit: Exit.Exit<unknown, unknown> | undefined = undefined
-  private readonly callers = new Set<Caller>()
+  declare readonly unit: AnyFiber | undefined
+  /** Why it has lost its object. */
+  declare outcome: Failure | undefined
+  declare readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+  declare private readonly registry: Registry
+  /** It has asked for an object, and waits for the answer. In the midst of what the pool is doing it may come later. */
+  declare private pending: boolean
+  declare private callers: Set<Caller> | undefined
+  declare private inFlight: List<InFlight> | undefined
+  /** Who took the object as it is: nobody knows who uses it until the Scope closes. */
+  declare private takers: Set<AnyFiber> | undefined
+  /** An interruption or a defect hit a call. */
+  declare private hit: boolean
+  declare private scopeExit: Exit.Exit<unknown, unknown> | undefined
 
-  constructor(pooled: Pooled, scope: Scope.Scope, unit: AnyFiber | undefined) {
+  constructor(registry: Registry, pooled: Pooled, scope: Scope.Scope, unit: AnyFiber | undefined) {
     super(pooled)
     this.scope = scope
     this.unit = unit
+    this.outcome = undefined
+    this.finalize = (exit) => this.scopeClosed(exit)
+    this.registry = registry
+    this.pending = false
+    this.callers = undefined
+    this.inFlight = undefined
+    this.takers = undefined
+    this.hit = false
+    this.scopeExit = undefined
   }
 
-  get isHeld(): boolean {
-    return this.state === "holding"
-  }
-
-  private get isWaiting(): boolean {
-    return this.state === "queued" || this.state === "preparing"
+  /** Holds an object, for calls to come: until its finalizer runs, so that finalizers which were added later may call. */
+  get isOpen(): boolean {
+    return this.state === "holding" && this.scopeExit === undefined
   }
 
   // ---------------------------------------------------------------------------------------------------------------
   // borrowing
   // ---------------------------------------------------------------------------------------------------------------
 
+  /** Takes an object that is lent at once, if there is one. It needs no frame: from the first moment it is the Scope's. */
+  take(fiber: AnyFiber, timeout: unknown): boolean {
+    if (this.state !== "new" || !this.core.machine.isHit(this.group, this.core.now())) return false
+    this.ask(fiber, timeout)
+    return this.isOpen
+  }
+
   /**
-   * Ends when the object is here, or with the reason why it does not come: the first caller asks for it, the others wait
-   * with it. Whoever goes on looks again, since all may change between the wake-up and the next step.
+   * The first caller asks for an object, the others wait with it; then `next` is run, which looks again, since all may
+   * have changed between the wake-up and the next step.
    */
-  join(fiber: AnyFiber, timeout: unknown): Effect.Effect<void, unknown> {
-    if (this.state === "holding") return Effect.void
-    if (this.scopeExit !== undefined) return scopeClosed(this.core.name)
+  join(fiber: AnyFiber, timeout: unknown, next: () => AnyEffect): AnyEffect {
+    const { core } = this
+    if (this.scopeExit !== undefined) return scopeClosed(core.name)
     if (this.outcome !== undefined) return this.outcome
-    let caller: Caller | undefined
-    // in the frame before it is in the queue, so that an interruption at any point finds it
-    const joined = Effect.onExitPrimitive(
-      Effect.callback<void, unknown>((resume) => {
-        this.callers.add(caller = new Caller(this, fiber, resume))
-        if (this.state === "new") this.ask(fiber, timeout)
-        if (!this.isWaiting && this.callers.delete(caller)) caller.wake()
-      }),
-      () => {
-        if (caller !== undefined) this.leave(caller)
-        return undefined
-      }
-    )
+    const waiting = new Caller(this, fiber).wait(timeout)
     const { cache } = fiber
     const untraced = cache.tracer === undefined || !cache.tracerEnabled
-    return untraced || this.core.machine.isHit(this.group, this.core.now())
-      ? joined
-      : Effect.useSpan("pool.wait", { attributes: this.core.attributes(this.group) }, () => joined)
+    return Effect.flatMap(
+      untraced ? waiting : Effect.useSpan("pool.wait", { attributes: core.attributes(this.group) }, () => waiting),
+      next
+    )
+  }
+
+  /** False where there is nothing to wait for. */
+  enter(caller: Caller, timeout: unknown): boolean {
+    if (this.state !== "new" && !this.pending) return false
+    this.callers ??= new Set()
+    this.callers.add(caller)
+    if (this.state === "new") this.ask(caller.fiber, timeout)
+    return this.pending || !this.callers.delete(caller)
+  }
+
+  /** The last caller to leave takes the borrow with it. */
+  leave(caller: Caller): void {
+    if (this.callers?.delete(caller) === true && this.callers.size === 0 && this.isWaiting) this.cancel()
   }
 
   private ask(fiber: AnyFiber, timeout: unknown): void {
     const { core } = this
+    const limit = core.patience(timeout)
     this.identify(fiber)
     this.settleGroup()
-    if (core.machine.closed) {
-      this.refused(core.closed(this.group))
+    if (core.machine.closed) return this.refused(core.closed(this.group))
+    this.pending = true
+    const now = core.now()
+    if (core.machine.borrow(this, limit, now) !== undefined) {
+      this.pending = false
+      core.lent(now)
       return
     }
-    const limit = core.patience(timeout)
-    const now = core.now()
-    if (core.machine.borrow(this, limit, now) !== undefined) core.lent(now)
-    else core.flush()
+    core.flush()
     if (this.isWaiting) core.noticeNesting(this, Context.getOrUndefined(fiber.context, Scope.Scope))
   }
 
-  /** The last caller to leave takes the borrow with it. */
-  private leave(caller: Caller): void {
-    if (!this.callers.delete(caller) || this.callers.size > 0 || !this.isWaiting) return
+  private get isWaiting(): boolean {
+    return this.state === "queued" || this.state === "preparing"
+  }
+
+  private cancel(): void {
     this.core.forgetNesting(this)
     this.core.machine.cancel(this, this.core.now())
+    this.pending = false
+    this.registry.forget(this)
     this.core.flush()
-    this.renew()
-  }
-
-  /** A borrow that came to nothing leaves the lease as it was: the next call starts afresh. */
-  private renew(): void {
-    if (this.state === "ended" && !this.isSpent) this.state = "new"
-  }
-
-  /** It has held an object, or its Scope has closed: there will be no other. */
-  private get isSpent(): boolean {
-    return this.slot !== undefined || this.scopeExit !== undefined
-  }
-
-  private wakeAll(): void {
-    for (const caller of this.callers) wakeSoon(caller.fiber.cache.scheduler, caller)
-    this.callers.clear()
   }
 
   served(): void {
     this.core.forgetNesting(this)
-    this.wakeAll()
+    this.pending = false
+    if (this.callers === undefined) return
+    for (const caller of this.callers) wakeSoon(caller.fiber.cache.scheduler, caller)
+    this.callers.clear()
   }
 
   refused(failure: Failure): void {
     this.core.forgetNesting(this)
-    for (const caller of this.callers) wakeSoon(caller.fiber.cache.scheduler, new Refusal(caller, failure))
+    this.pending = false
+    this.state = "ended"
+    this.registry.forget(this)
+    if (this.callers === undefined) return
+    for (const caller of this.callers) caller.refuse(failure)
     this.callers.clear()
-    this.renew()
   }
 
   lost(failure: Failure, reason: "revoked" | "shutdown"): void {
     this.outcome = failure
     if (reason === "shutdown") return
-    for (let call = this.inFlight.head; call !== undefined; call = call.next) call.interrupt()
+    for (let call = this.inFlight?.head; call !== undefined; call = call.next) call.interrupt()
   }
 
   // ---------------------------------------------------------------------------------------------------------------
   // calls
   // ---------------------------------------------------------------------------------------------------------------
 
+  private get isUsed(): boolean {
+    return this.inFlight !== undefined && this.inFlight.size > 0
+  }
+
   begin(call: InFlight): void {
+    this.inFlight ??= new List()
     this.inFlight.push(call)
   }
 
   end(call: InFlight, exit: Exit.Exit<unknown, unknown>): void {
-    this.inFlight.remove(call)
+    this.inFlight!.remove(call)
     if (isHit(exit)) this.hit = true
-    if (this.inFlight.size > 0 || this.state !== "holding") return
+    if (this.isUsed || this.state !== "holding") return
     if (this.scopeExit !== undefined) {
       this.exit = this.scopeExit
       this.giveBack(true)
@@ -177,6 +223,7 @@ export class ScopeLease extends Lease {
 
   /** The object itself goes out. */
   takeRaw(fiber: AnyFiber): void {
+    this.takers ??= new Set()
     this.takers.add(ownerOf(fiber))
   }
 
@@ -191,16 +238,17 @@ export class ScopeLease extends Lease {
     this.hit = true
   }
 
-  readonly finalize = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  private scopeClosed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     this.scopeExit = exit
+    this.registry.forget(this)
     if (this.isWaiting) {
-      this.core.machine.cancel(this, this.core.now())
+      this.cancel()
       this.refused(scopeClosed(this.core.name))
-      this.core.flush()
     }
-    if (this.state !== "holding" || this.inFlight.size > 0) return Effect.void
+    if (this.state === "returning") return this.awaitReturn()
+    if (this.state !== "holding" || this.isUsed) return Effect.void
     this.exit = exit
-    return this.giveBack(this.hit || (this.takers.size > 0 && isHit(exit))) ?? Effect.void
+    return this.giveBack(this.hit || (this.takers !== undefined && isHit(exit))) ?? Effect.void
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -208,32 +256,17 @@ export class ScopeLease extends Lease {
   // ---------------------------------------------------------------------------------------------------------------
 
   override get isMere(): boolean {
-    return this.takers.size === 0 && this.unit === undefined && this.inFlight.size === 0
+    return this.takers === undefined && this.unit === undefined && !this.isUsed
   }
 
   isAwaitedBy(closing: Closing): boolean {
-    for (let call = this.inFlight.head; call !== undefined; call = call.next) {
+    for (let call = this.inFlight?.head; call !== undefined; call = call.next) {
       if (!closing.hasFiber(call.fiber)) return true
     }
     if (this.unit !== undefined && !closing.hasFiber(this.unit)) return true
-    if (closing.hasScope(this.scope!)) return false
+    if (this.takers === undefined || closing.hasScope(this.scope)) return false
     for (const taker of this.takers) if (!closing.hasFiber(taker)) return true
     return false
-  }
-}
-
-/** Tells a caller why its borrow came to nothing. */
-class Refusal implements Parked {
-  private readonly caller: Caller
-  private readonly failure: Failure
-
-  constructor(caller: Caller, failure: Failure) {
-    this.caller = caller
-    this.failure = failure
-  }
-
-  wake(): void {
-    this.caller.refuse(this.failure)
   }
 }
 

@@ -34,6 +34,11 @@ export class Spacing {
     }))
   }
 
+  /** How many schedules are under way. */
+  get size(): number {
+    return this.steps.size
+  }
+
   /** The schedule starts over. */
   reset(group: Group): void {
     this.steps.delete(group)
@@ -45,7 +50,7 @@ export class Spacing {
     const take = (step: Step) =>
       Effect.map(Effect.suspend(() => step(core.epoch(core.now()), input)), ([, delay]) => Math.ceil(Duration.toMillis(delay)))
     const start = Effect.map(Schedule.toStep(core.settings.hooks.createRetry), (step) => {
-      this.steps.set(group, step as Step)
+      if (group.outage !== undefined) this.steps.set(group, step as Step)
       return step as Step
     })
     const step = this.steps.get(group)

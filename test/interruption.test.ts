@@ -1,0 +1,365 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
+import * as Scope from "effect/Scope"
+import { Pool } from "../src/index.ts"
+import type { Thing } from "./utils.ts"
+import { checkStats, Workshop } from "./utils.ts"
+
+/**
+ * Runs fibers one step after the other, and interrupts one of them at the n-th step that any of them makes: a step is a
+ * yield check of a fiber, or a task of its own.
+ */
+class Steps implements Scheduler.Scheduler {
+  readonly executionMode = "async"
+  victim: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Steps since there is a victim. */
+  count = 0
+  private readonly at: number
+  private readonly yields: boolean
+  private readonly tasks: Array<() => void> = []
+
+  /** With `yields` fibers take turns after a few steps, otherwise each runs as far as it can. */
+  constructor(at: number, yields: boolean) {
+    this.at = at
+    this.yields = yields
+  }
+
+  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    this.step()
+    // yielding takes two operations: with fewer a fiber would do nothing else
+    return this.yields && fiber.currentOpCount > 3
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return { scheduleTask: (task) => void this.tasks.push(task), flush: () => {} }
+  }
+
+  /** Until nobody can go on. */
+  run(): void {
+    let ran = 0
+    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) {
+      expected(++ran < 10_000, "it comes to an end")
+      this.step()
+      task()
+    }
+  }
+
+  /** Nobody is interrupted from now on. */
+  spare(): void {
+    this.victim = undefined
+  }
+
+  private step(): void {
+    if (this.victim !== undefined && ++this.count === this.at) this.victim.interruptUnsafe()
+  }
+}
+
+/** As `assert.isTrue`, which is slow where it is asked a million times. */
+const expected = (condition: boolean, message: string): void => {
+  if (!condition) assert.fail(message)
+}
+
+/** Time stands still. */
+const stopped: Clock.Clock = {
+  currentTimeMillisUnsafe: () => 0,
+  currentTimeMillis: Effect.succeed(0),
+  currentTimeNanosUnsafe: () => 0n,
+  currentTimeNanos: Effect.succeed(0n),
+  monotonicTimeNanosUnsafe: () => 0n,
+  monotonicTimeNanos: Effect.succeed(0n),
+  sleep: () => Effect.never
+}
+
+interface Setting extends Partial<Omit<Pool.Options<Thing>, "acquire">> {
+  readonly max: number
+}
+
+/** A few steps. */
+const steps = Effect.andThen(Effect.andThen(Effect.void, Effect.yieldNow), Effect.void)
+
+/** One pool, and what is done with it while somebody is interrupted. */
+class World {
+  readonly steps: Steps
+  readonly workshop = new Workshop()
+  readonly max: number
+  readonly scope = Scope.makeUnsafe()
+  readonly gate = Latch.makeUnsafe()
+  readonly violations: Array<string> = []
+  pool!: Pool.Pool<Thing>
+  borrowHooks = 0
+  returnHooks = 0
+  private readonly setting: Setting
+  private readonly context: Context.Context<Scope.Scope>
+  private readonly inUse = new Map<Thing, number>()
+
+  constructor(setting: Setting, at: number, yields: boolean) {
+    this.setting = setting
+    this.max = setting.max
+    this.steps = new Steps(at, yields)
+    this.context = Context.make(Scope.Scope, this.scope).pipe(
+      Context.add(Clock.Clock, stopped),
+      Context.add(Scheduler.Scheduler, this.steps)
+    )
+    const { onBorrow, onReturn } = setting
+    const make = Pool.make({
+      ...setting,
+      acquire: Effect.andThen(steps, Effect.andThen(this.workshop.acquire, (thing) => Effect.as(steps, thing))),
+      onBorrow: onBorrow &&
+        ((thing: Thing) => Effect.andThen(onBorrow(thing), Effect.sync(() => this.borrowHooks++))),
+      onReturn: onReturn && ((thing: Thing, exit: Exit.Exit<unknown, unknown>) =>
+        Effect.andThen(Effect.sync(() => this.returnHooks++), onReturn(thing, exit)))
+    })
+    const maker = this.fork(Effect.map(make, (pool) => void (this.pool = pool)))
+    this.steps.run()
+    expected(maker.pollUnsafe()?._tag === "Success", "the pool is made")
+  }
+
+  fork<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Fiber.Fiber<A, E> {
+    return Effect.runForkWith(this.context)(effect)
+  }
+
+  /** Whoever runs this is interrupted. */
+  attack<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Fiber.Fiber<A, E> {
+    const victim = this.fork(Effect.andThen(Effect.yieldNow, effect))
+    this.steps.victim = victim
+    return victim
+  }
+
+  /** Works with an object, and sees to it that nobody else does. */
+  readonly work = (thing: Thing): Effect.Effect<void> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => this.enter(thing)),
+      () => steps,
+      () => Effect.sync(() => this.leave(thing))
+    )
+
+  /** As `work`, until the Scope closes. */
+  readonly workInScope = (thing: Thing): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.andThen(
+      Effect.acquireRelease(Effect.sync(() => this.enter(thing)), () => Effect.sync(() => this.leave(thing))),
+      steps
+    )
+
+  private enter(thing: Thing): void {
+    const users = (this.inUse.get(thing) ?? 0) + 1
+    this.inUse.set(thing, users)
+    if (users > (this.setting.concurrency ?? 1)) this.violations.push(`${thing.id} is lent twice`)
+    if (this.workshop.unmade.includes(thing.id)) this.violations.push(`${thing.id} is lent though it is destroyed`)
+  }
+
+  private leave(thing: Thing): void {
+    this.inUse.set(thing, this.inUse.get(thing)! - 1)
+  }
+
+  /** Runs to the end without another interruption. */
+  finish<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): A {
+    this.steps.spare()
+    const fiber = this.fork(effect)
+    this.steps.run()
+    const exit = fiber.pollUnsafe()
+    if (exit?._tag !== "Success") throw new Error(`it ends well: ${String(exit)}`)
+    return exit.value
+  }
+
+  /** Nothing is lost, nothing is lent twice, and the pool serves as before. */
+  check(): void {
+    const before = this.finish(Pool.stats(this.pool))
+    checkStats(before)
+    expected(before.borrowed === before.returned, "all is back")
+    expected(before.waiting + before.creating + before.destroying + before.inUse === 0, "nothing is under way")
+    if (this.setting.onReturn !== undefined) {
+      expected(this.returnHooks >= before.borrowed, "onReturn runs for each borrow")
+      // one that is interrupted as it ends has not succeeded
+      const most = this.setting.onBorrow === undefined ? before.borrowed : this.borrowHooks
+      expected(this.returnHooks <= most, "onReturn runs once")
+    }
+    const { concurrency = 1 } = this.setting
+    const all = Effect.replicateEffect(Pool.get(this.pool), this.max * concurrency)
+    const lent = this.finish(Effect.scoped(Effect.map(all, (things) => new Set(things).size)))
+    expected(lent === this.max, "every place serves")
+    this.checkClosed()
+  }
+
+  /** Everything that was made is destroyed. */
+  checkClosed(): void {
+    this.finish(Pool.shutdown(this.pool))
+    const after = this.finish(Pool.stats(this.pool))
+    checkStats(after)
+    expected(this.violations.length === 0, this.violations.join())
+    expected(after.borrowed === after.returned, "all is back")
+    expected(after.size + after.creating + after.destroying + after.waiting === 0, "nothing is left")
+    expected(this.workshop.alive === 0, "all are destroyed")
+    this.finish(Scope.close(this.scope, Exit.void))
+  }
+}
+
+/**
+ * Runs it with an interruption at the first step, at the second, and so on, until it has ended before: with fibers that
+ * take turns, and where `also` says so, with fibers that run as far as they can.
+ */
+const atEveryStep = (setting: Setting, run: (world: World) => void, also?: "in one go"): void => {
+  for (const yields of also === undefined ? [true] : [true, false]) {
+    for (let at = 1;; at++) {
+      const world = new World(setting, at, yields)
+      try {
+        run(world)
+      } catch (error) {
+        throw new Error(`at step ${at}${yields ? ", taking turns" : ""}: ${String(error)}`, { cause: error })
+      }
+      if (world.steps.count < at) {
+        assert.isAbove(at, 5, "there was something to interrupt")
+        break
+      }
+    }
+  }
+}
+
+// -----------------------------------------------------------------------------------------------------------------
+
+const onBorrow = () => steps
+const onReturn = () => steps
+const healthCheck = () => Effect.as(steps, true)
+
+const settings: Record<string, Omit<Setting, "max">> = {
+  "plain": {},
+  "with onReturn": { onReturn },
+  "with onBorrow": { onBorrow },
+  "with both hooks": { onBorrow, onReturn },
+  "with a borrowLimit and both hooks": { borrowLimit: "1 hour", onBorrow, onReturn },
+  "with checks and hooks": { healthCheck, healthAfterIdle: 0, onBorrow, onReturn },
+  "with shared objects and hooks": { concurrency: 2, onBorrow, onReturn },
+  "with few uses": { maxUses: 2 }
+}
+
+type Borrow = (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const borrows: Record<string, Borrow> = {
+  "use": ({ pool, work }) => Pool.use(pool, work),
+  "get": ({ pool, workInScope }) => Effect.scoped(Effect.flatMap(Pool.get(pool), workInScope)),
+  "poll": ({ pool, workInScope }) =>
+    Effect.scoped(
+      Effect.flatMap(Pool.poll(pool), Option.match({ onNone: () => Effect.void, onSome: workInScope }))
+    )
+}
+
+/** The victim and the one behind it: whoever waits is served, whatever happens to the first. */
+const attackAndServe = (world: World, effect: Effect.Effect<unknown, unknown, Scope.Scope>): void => {
+  const victim = world.attack(effect)
+  const next = world.fork(Effect.andThen(Effect.yieldNow, Pool.use(world.pool, world.work)))
+  Effect.runSync(world.gate.open)
+  world.steps.run()
+  expected(victim.pollUnsafe() !== undefined, "the victim ends")
+  expected(next.pollUnsafe()?._tag === "Success", "the next is served")
+  world.check()
+}
+
+describe("a borrower that is interrupted at any step", () => {
+  for (const [how, setting] of Object.entries(settings)) {
+    for (const [form, borrow] of Object.entries(borrows)) {
+      it(`loses nothing while an object is idle: ${form}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => attackAndServe(world, borrow(world)))
+      })
+
+      it(`loses nothing while it waits and is handed an object: ${form}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+          const { concurrency = 1 } = setting
+          for (let i = 0; i < concurrency; i++) {
+            world.fork(Pool.use(world.pool, () => world.gate.await))
+          }
+          attackAndServe(world, borrow(world))
+        }, "in one go")
+      })
+
+      it(`loses nothing while an object is created: ${form}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 2, min: 0 }, (world) => attackAndServe(world, borrow(world)))
+      })
+
+      it(`lets the pool close at the same time: ${form}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+          const victim = world.attack(borrow(world))
+          const closing = world.fork(Effect.andThen(Effect.yieldNow, Pool.shutdown(world.pool)))
+          world.steps.run()
+          expected(victim.pollUnsafe() !== undefined, "the victim ends")
+          expected(closing.pollUnsafe()?._tag === "Success", "the pool closes")
+          world.checkClosed()
+        })
+      })
+    }
+  }
+})
+
+describe("interrupted at any step", () => {
+  for (const [how, setting] of Object.entries(settings)) {
+    it(`a holder gives its object back, and those that wait are served: ${how}`, () => {
+      atEveryStep({ ...setting, max: 1, min: 0 }, (world) => {
+        attackAndServe(world, Pool.use(world.pool, (thing) => Effect.andThen(world.work(thing), world.work(thing))))
+      })
+    })
+
+    it(`whoever closes the pool does not stop its closing: ${how}`, () => {
+      atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+        const holder = world.fork(Pool.use(world.pool, () => world.gate.await))
+        const waiter = world.fork(Pool.use(world.pool, () => world.gate.await))
+        const caller = world.attack(Pool.shutdown(world.pool))
+        world.steps.run()
+        Effect.runSync(world.gate.open)
+        world.steps.run()
+        for (const fiber of [holder, waiter, caller]) expected(fiber.pollUnsafe() !== undefined, "it ends")
+        world.checkClosed()
+      })
+    })
+
+    it(`whoever closes the pool inside of a body ends: ${how}`, () => {
+      atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+        const caller = world.attack(Pool.use(world.pool, () => Pool.shutdown(world.pool)))
+        world.steps.run()
+        expected(caller.pollUnsafe() !== undefined, "it ends")
+        world.checkClosed()
+      })
+    })
+
+    it(`a waiter whose Scope closes at the same time passes its turn on: ${how}`, () => {
+      atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+        const { concurrency = 1 } = setting
+        for (let i = 0; i < concurrency; i++) world.fork(Pool.use(world.pool, () => world.gate.await))
+        const scope = Scope.makeUnsafe()
+        world.fork(Effect.andThen(steps, Scope.close(scope, Exit.void)))
+        attackAndServe(world, Scope.provide(Effect.flatMap(Pool.get(world.pool), world.work), scope))
+      })
+    })
+  }
+
+  it("a body that runs in a fiber of its own is interrupted with its caller, and waited for", () => {
+    atEveryStep({ max: 1, min: 1, borrowLimit: "1 hour" }, (world) => {
+      let running = 0
+      const body = Effect.acquireUseRelease(
+        Effect.sync(() => running++),
+        () => Effect.andThen(steps, steps),
+        () => Effect.andThen(steps, Effect.sync(() => running--))
+      )
+      const victim = world.attack(Pool.use(world.pool, () => body))
+      victim.addObserver(() => expected(running === 0, "the body has ended"))
+      world.steps.run()
+      expected(victim.pollUnsafe() !== undefined, "the victim ends")
+      world.check()
+    })
+  })
+
+  it("of two objects of one fiber both come back", () => {
+    atEveryStep({ max: 2, min: 0, onReturn }, (world) => {
+      attackAndServe(
+        world,
+        Pool.use(world.pool, (a) =>
+          Effect.scoped(Effect.flatMap(Pool.get(world.pool), (b) =>
+            Effect.andThen(world.work(a), world.work(b)))))
+      )
+    })
+  })
+})

@@ -1,0 +1,41 @@
+/** The last things that happened: what the pool told, and what was done to it. Printed when something is wrong. */
+import { Cause, Clock, Context, Duration, Effect, Layer } from "effect"
+import type { Pool } from "proxy-pattern-pool"
+
+const kept = 200
+
+export class Journal extends Context.Service<Journal, {
+  /** Something that was done. */
+  note(text: string): Effect.Effect<void>
+  /** Something that the pool told. */
+  event(event: Pool.Event): void
+  /** One line each, oldest first. */
+  readonly lines: () => ReadonlyArray<string>
+}>()("chaos/Journal") {
+  static readonly layer = Layer.effect(
+    Journal,
+    Effect.gen(function*() {
+      const start = yield* Clock.currentTimeMillis
+      const entries: Array<readonly [at: number, what: string | Pool.Event]> = []
+      const keep = (at: number, what: string | Pool.Event) => {
+        entries.push([at, what])
+        if (entries.length > kept) entries.shift()
+      }
+      return {
+        note: (text) => Effect.map(Clock.currentTimeMillis, (at) => keep(at, text)),
+        event: (event) => keep(event.at, event),
+        lines: () =>
+          entries.map(([at, what]) =>
+            `${((at - start) / 1000).toFixed(3).padStart(9)}  ${
+              typeof what === "string" ? `--- ${what}` : lineOf(what)
+            }`
+          )
+      }
+    })
+  )
+}
+
+const lineOf = ({ _tag, at, pool, ...rest }: Pool.Event) => `${_tag} ${JSON.stringify(rest, readable)}`
+
+const readable = (_: string, value: unknown): unknown =>
+  Duration.isDuration(value) ? Duration.format(value) : Cause.isCause(value) ? String(Cause.squash(value)) : value
