@@ -19,7 +19,7 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/waiters.ts"
     ]
   },
-  { pure: true, files: ["internal/machine.ts", "internal/keys.ts"] },
+  { pure: true, files: ["internal/machine.ts"] },
   { files: ["internal/duration.ts", "PoolError.ts"] },
   {
     files: [
@@ -32,6 +32,7 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/holder.ts",
       "internal/keeper.ts",
       "internal/keyText.ts",
+      "internal/keys.ts",
       "internal/keyed.ts",
       "internal/keyedStats.ts",
       "internal/lease.ts",

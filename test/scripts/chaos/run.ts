@@ -190,7 +190,7 @@ const command = Command.make("chaos", {
   minutes: number(Flag.Finite("minutes"), "How long it takes, about", 0, 3),
   clients: number(Flag.Int("clients"), "How many HTTP clients there are", 0, 10),
   agents: number(Flag.Int("agents"), "How many other borrowers there are", 0, 30)
-}, (options) => Effect.catchCause(chaos(options), (cause) => tell(options.seed, cause))).pipe(
+}, (options) => Effect.catchCause(Effect.scoped(chaos(options)), (cause) => tell(options.seed, cause))).pipe(
   Command.provide(
     Layer.mergeAll(Books.layer, Bounds.layer, Conduct.layer).pipe(
       Layer.provideMerge(bank),
