@@ -143,17 +143,20 @@ export const checkStats = (stats: Pool.Stats, most: number = stats.max): void =>
   if (rules.includes(false)) assert.fail(`rule ${rules.indexOf(false)} does not hold of ${JSON.stringify(stats)}`)
 }
 
-/** Nobody has an object, nobody waits, and as many as `max` can be lent at once. */
-export const checkServes = <A, E>(pool: Pool.Pool<A, E>, max: number): Effect.Effect<void, E | PoolError.PoolError> =>
+/** Nobody has an object, nobody waits, and as many as there may be can be lent at once. */
+export const checkServes = <A, E>(
+  pool: Pool.Pool<A, E>,
+  max: number,
+  concurrency = 1
+): Effect.Effect<void, E | PoolError.PoolError> =>
   Effect.gen(function*() {
     const before = yield* Pool.stats(pool)
     checkStats(before)
     assert.strictEqual(before.borrowed, before.returned, "all is back")
     assert.strictEqual(before.waiting, 0, "nobody waits")
     const lent = new Set<A>()
-    const all = Effect.scoped(
-      Effect.replicateEffect(Effect.map(Pool.get(pool), (object) => lent.add(object)), max)
+    yield* Effect.scoped(
+      Effect.replicateEffect(Effect.map(Pool.get(pool), (object) => lent.add(object)), max * concurrency)
     )
-    yield* all
     assert.strictEqual(lent.size, max, "every place serves")
   })

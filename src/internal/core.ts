@@ -62,6 +62,11 @@ class Ready implements Parked {
 
 const mostHolders = 10
 
+/** So many holders are looked at for each borrower that waits. */
+const fewHolders = 32
+
+const noLeases: ReadonlyArray<Lease> = []
+
 export class Core {
   readonly settings: Settings
   readonly name: string
@@ -87,6 +92,8 @@ export class Core {
   private readonly ready = new Set<Ready>()
   /** Borrowers that wait while their own fiber or Scope holds an object, and may have to be warned. */
   private readonly nested = new Set<Lease>()
+  /** Those that have begun to wait, and may be nested. */
+  private readonly unexamined: Array<Lease> = []
   private latest = 0
   private flushing = false
   private saidOfDescribe = false
@@ -148,6 +155,12 @@ export class Core {
     const { machine } = this
     if (machine.commands.length > 0 || machine.happenings.length > 0) this.flush()
     else if (machine.wakeAt < this.keeper.armedAt) this.keeper.arm(machine.wakeAt, now)
+  }
+
+  /** After a return: where nobody waits there is nothing to do either. */
+  settled(now: number): void {
+    if (this.machine.served.length > 0 || this.closing !== undefined || this.nested.size > 0) this.flush()
+    else this.lent(now)
   }
 
   /** Does what the machine has left to do. */
@@ -449,26 +462,54 @@ export class Core {
   }
 
   /**
-   * A borrower that waits for a return, while its own fiber or Scope holds an object, may wait for itself. `scope` is
-   * the Scope that the borrower is in.
+   * A borrower that waits for a return, while its own fiber or Scope holds an object, may wait for itself. Among few
+   * holders that is seen at once; among many it is looked for in a task of its own, once for all that have begun to wait
+   * meanwhile, since a look at all holders for each would be dear.
    */
-  noticeNesting(lease: Lease, scope: Scope.Scope | undefined): void {
+  noticeNesting(lease: Lease): void {
+    if (this.machine.held.size <= fewHolders) return this.notice(lease, this.besides(lease))
+    this.unexamined.push(lease)
+    if (this.unexamined.length === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
+  }
+
+  private readonly examiner: Parked = { wake: () => this.examine() }
+
+  private besides(lease: Lease): ReadonlyArray<Lease> {
     const owner = ownerOf(lease.fiber!)
-    let beside: Array<Lease> | undefined
+    const scope = Context.getOrUndefined(lease.fiber!.context, Scope.Scope)
+    let beside = noLeases
     for (let waiter = this.machine.held.head; waiter !== undefined; waiter = waiter.next) {
       const holder = waiter as Lease
-      if (ownerOf(holder.fiber!) !== owner && (scope === undefined || holder.scope !== scope)) continue
-      holder.alsoWaiting++
-      if (beside === undefined) beside = [holder]
-      else beside.push(holder)
+      if (ownerOf(holder.fiber!) === owner || (scope !== undefined && holder.scope === scope)) beside = [...beside, holder]
     }
-    if (beside === undefined) return
+    return beside
+  }
+
+  /** Who of those that wait holds something beside? Asked also before anybody is told who holds what. */
+  examine(): void {
+    if (this.unexamined.length === 0) return
+    const owners = new Set<unknown>()
+    for (let waiter = this.machine.held.head; waiter !== undefined; waiter = waiter.next) {
+      const { fiber, scope } = waiter as Lease
+      owners.add(ownerOf(fiber!))
+      if (scope !== undefined) owners.add(scope)
+    }
+    for (const lease of this.unexamined.splice(0)) {
+      if (lease.state !== "queued" && lease.state !== "preparing") continue
+      const { context } = lease.fiber!
+      if (!owners.has(ownerOf(lease.fiber!)) && !owners.has(Context.getOrUndefined(context, Scope.Scope))) continue
+      this.notice(lease, this.besides(lease))
+    }
+  }
+
+  private notice(lease: Lease, beside: ReadonlyArray<Lease>): void {
+    if (beside.length === 0) return
+    for (const holder of beside) holder.alsoWaiting++
     lease.beside = beside
     this.nested.add(lease)
     this.warnNested()
   }
 
-  /** Once for each borrower, and not before nothing but a return can serve it. */
   private warnNested(): void {
     for (const lease of this.nested) {
       if (!this.machine.needsReturn(lease)) continue

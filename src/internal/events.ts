@@ -68,7 +68,9 @@ export class Events {
   /** Tells the last event, and ends all streams. */
   close(): void {
     this.ended = true
-    if (this.listeners.size > 0) this.send({ _tag: "Closed", pool: this.core.name, at: this.core.epoch(this.core.now()) })
+    if (this.listeners.size > 0) {
+      this.send({ _tag: "Closed", pool: this.core.name, at: this.core.epoch(this.core.now()) })
+    }
     for (const listener of this.listeners) listener.end()
     this.listeners.clear()
     this.core.machine.observed = false

@@ -16,6 +16,7 @@ export const whoIs = (lease: Lease): string => {
 }
 
 export const holderOf = (core: Core, lease: Lease, slot: Slot, now: number): Holder => {
+  core.examine()
   const span = spanName(lease)
   const traceId = lease.span?.traceId
   const object = core.describe(slot)

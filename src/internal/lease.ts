@@ -94,8 +94,9 @@ export abstract class Lease extends Waiter {
   /** Gives the object back. The effect, where there is one, ends with the hook. */
   giveBack(unknown: boolean): Effect.Effect<void> | undefined {
     const { core } = this
-    core.machine.release(this, unknown, core.now())
-    core.flush()
+    const now = core.now()
+    core.machine.release(this, unknown, now)
+    core.settled(now)
     return this.state === "returning" ? this.awaitReturn() : undefined
   }
 
@@ -111,6 +112,8 @@ export abstract class Lease extends Waiter {
 abstract class FiberLease extends Lease implements Parked {
   declare protected failure: Failure | undefined
   declare private resume: ((effect: AnyEffect) => void) | undefined
+  /** How it waits: made with the first wait, since most leases wait again. */
+  declare private parked: AnyEffect | undefined
   /** Waits in a span, which must end before the object is used. */
   declare private traced: boolean
   /** Is to be woken; until then it must not be used again. */
@@ -120,6 +123,7 @@ abstract class FiberLease extends Lease implements Parked {
     super(pooled)
     this.failure = undefined
     this.resume = undefined
+    this.parked = undefined
     this.traced = false
     this.waking = false
   }
@@ -162,7 +166,7 @@ abstract class FiberLease extends Lease implements Parked {
   }
 
   protected park(): AnyEffect {
-    const parked = Effect.callback<any, any, any>((resume) => {
+    const parked = this.parked ??= Effect.callback<any, any, any>((resume) => {
       if (this.isAnswered) this.wakeWith(resume)
       else this.resume = resume
     })
@@ -186,7 +190,7 @@ abstract class FiberLease extends Lease implements Parked {
     if (machine.borrow(this, timeout, now) !== undefined) core.lent(now)
     else {
       core.flush()
-      if (this.isWaiting) core.noticeNesting(this, Context.getOrUndefined(fiber.context, Scope.Scope))
+      if (this.isWaiting) core.noticeNesting(this)
     }
     return this.isAnswered ? this.proceed() : this.park()
   }

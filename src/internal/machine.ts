@@ -127,8 +127,9 @@ export class Machine {
     }
     if (timeout > 0 && waiter.deadline !== Infinity) {
       // among many keys there is no one queue whose order is that of the deadlines
-      if (timeout !== this.policy.borrowTimeout || this.rooms !== undefined) this.watch(this.patience, waiter, waiter.deadline)
-      else if (waiter.deadline < this.wakeAt) this.wakeAt = waiter.deadline
+      if (timeout !== this.policy.borrowTimeout || this.rooms !== undefined) {
+        this.watch(this.patience, waiter, waiter.deadline)
+      } else if (waiter.deadline < this.wakeAt) this.wakeAt = waiter.deadline
     }
     waiter.state = "queued"
     group.abandoned = false
@@ -1219,7 +1220,10 @@ export class Machine {
     const covered = group.creating === 0 ? 0 : group.creating * concurrency
     if (queued < covered) return false
     const outage = group.outage
-    if (this.hasRoom(group) && this.canHaveRoom(group) && (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))) {
+    if (
+      this.hasRoom(group) && this.canHaveRoom(group) &&
+      (outage === undefined || (outage.attempt === undefined && now >= outage.retryAt))
+    ) {
       return false
     }
     return queued - covered >= maxWaiting
@@ -1314,6 +1318,7 @@ export class Machine {
       if (waiter.slot !== undefined) group.orphans++
       waiter.slot = undefined
       waiter.state = "ended"
+      if (group.outage !== undefined) this.forsake(group)
       return
     }
     const activity = waiter.activity!

@@ -49,6 +49,9 @@ export class PoolImpl extends Pipeable.Class implements Pooled {
 
   resize(bounds: object): Effect.Effect<void> {
     return this.step((now) => {
+      if (this.core.machine.policy.unpooled) {
+        throw new Error(`Pool "${this.core.name}": resize: objects are not pooled, there are as many as borrowers`)
+      }
       if (this.core.machine.closed) return
       const next = readBounds(this.core.name, bounds as Raw, this.only)
       this.core.machine.resize(this.only, next, now)

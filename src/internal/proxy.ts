@@ -37,7 +37,12 @@ export interface KeyedStatics {
 
 /** A pool of its own for the tag, named after it unless the options say otherwise. */
 const serve = (tag: AnyTag, options: object, fixed?: Fixed): Effect.Effect<object, never, Scope.Scope> =>
-  Effect.map(pooled.make({ name: tag.key, ...options }, fixed), (pool) => makeService(new Backing(tag.key, pool)))
+  Effect.map(pooled.make(named(tag, options), fixed), (pool) => makeService(new Backing(tag.key, pool)))
+
+const named = (tag: AnyTag, options: object): object => {
+  const { name = tag.key } = options as { readonly name?: unknown }
+  return { ...options, name }
+}
 
 /** The one object of everyone: a layer that cannot have it fails as its first creation does. */
 const serveShared = (tag: AnyTag, options: object): Effect.Effect<object, unknown, Scope.Scope> =>
@@ -53,11 +58,21 @@ const serveUnpooled = (tag: AnyTag, options: object): Effect.Effect<object, neve
     { unpooled: true }
   )
 
+/** What is never read from the configuration: `acquire` may be a `Config` itself, which is an Effect. */
+const asTheyAre: ReadonlySet<string> = new Set([
+  "acquire",
+  "createRetry",
+  "describe",
+  "healthCheck",
+  "onBorrow",
+  "onReturn"
+])
+
 /** Reads what is a `Config`, and leaves the values as they are. */
 const readConfig = (options: object): Effect.Effect<object, Config.ConfigError> =>
   Effect.map(
     Effect.forEach(Object.entries(options), ([name, value]: [string, unknown]) =>
-      Config.isConfig(value)
+      Config.isConfig(value) && !asTheyAre.has(name)
         ? Effect.map(value as Config.Config<unknown>, (read): [string, unknown] => [name, read])
         : Effect.succeed<[string, unknown]>([name, value])),
     Object.fromEntries
@@ -122,5 +137,5 @@ export const makeKeyedStatics = (tag: AnyTag, database: AnyTag): KeyedStatics =>
         (pool) => makeService(new KeyBacking(database.key, keyed.of(pool), key))
       )
     ) as Layer.Layer<any, any, any> as AnyLayer,
-  layerPool: (options) => Layer.effect(tag, keyed.make({ name: tag.key, ...options })) as AnyLayer
+  layerPool: (options) => Layer.effect(tag, keyed.make(named(tag, options))) as AnyLayer
 })

@@ -1,5 +1,4 @@
 /** What one Scope, or one unit of work, holds of one pool: borrowed by the first call, shared by all of them. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -156,7 +155,7 @@ export class ScopeLease extends Lease {
       return
     }
     core.flush()
-    if (this.isWaiting) core.noticeNesting(this, Context.getOrUndefined(fiber.context, Scope.Scope))
+    if (this.isWaiting) core.noticeNesting(this)
   }
 
   private get isWaiting(): boolean {

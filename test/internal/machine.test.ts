@@ -643,7 +643,15 @@ describe("a limit to the queue", () => {
     pool.gone(1)
     pool.release(a)
     pool.borrow()
-    assert.deepStrictEqual(pool.news, ["create 0", "a gets 0", "create 1", "space", "destroy 1", "b gets 0", "reject c"])
+    assert.deepStrictEqual(pool.news, [
+      "create 0",
+      "a gets 0",
+      "create 1",
+      "space",
+      "destroy 1",
+      "b gets 0",
+      "reject c"
+    ])
     pool.spaced(100)
     pool.now = 99
     pool.borrow()
@@ -701,6 +709,20 @@ describe("the order of lending", () => {
         assert.deepStrictEqual(pool.news, ["create 0", "create 1", `check ${checked}`, `a gets ${1 - checked}`])
       }
     }
+  })
+
+  it("passes over the last returned while it is checked, since the other was checked later", () => {
+    const pool = idle(2, { hasCheck: true, healthInterval: 100 })
+    const a = pool.borrow()
+    pool.to(100)
+    pool.now = 102
+    pool.release(a)
+    pool.now = 105
+    pool.ran("check 0", true)
+    assert.deepStrictEqual(pool.news, ["a gets 1", "check 0"])
+    pool.exactly(202, ["check 1"])
+    pool.borrow()
+    assert.deepStrictEqual(pool.news, ["b gets 0"])
   })
 
   it("takes the wholly idle of shared objects first, then the one with the fewest borrowers", () => {
@@ -1279,6 +1301,7 @@ describe("the lifetime of an object", () => {
     pool.now = 7
     pool.ready()
     pool.exactly(107, ["destroy 0 lifetime", "create 1"])
+    assert.strictEqual(pool.places, "0 (0 idle, 0 in use), 1 creating, 1 destroying")
   })
 
   it("ends on return when it is borrowed, but it is not alive from its age on", () => {
@@ -1381,10 +1404,21 @@ describe("idle objects beyond the minimum", () => {
     pool.exactly(140, ["destroy 0 idle"])
   })
 
+  it("are looked at again when the moment of an earlier return comes", () => {
+    const pool = idle(1, { idleTimeToLive: 100 })
+    pool.resize(0, 1)
+    pool.now = 60
+    pool.release(pool.borrow())
+    assert.deepStrictEqual(pool.news, ["a gets 0"])
+    pool.to(100)
+    pool.exactly(160, ["destroy 0 idle"])
+  })
+
   it("are those of the longest idle, so a minimum is kept", () => {
     const pool = crowd()
     pool.resize(2, 3)
     pool.exactly(100, ["destroy 0 idle"])
+    assert.strictEqual(pool.places, "2 (2 idle, 0 in use), 0 creating, 1 destroying")
   })
 
   it("are counted from those alive, the borrowed included", () => {
@@ -1827,10 +1861,10 @@ describe("evicting", () => {
   })
 
   it("gives one that polls none of the objects that must go", () => {
-    const pool = idle(2, { hasBorrowHook: true })
+    const pool = idle(2, { hasBorrowHook: true, order: "fifo" })
     pool.poll()
     pool.evict()
-    assert.deepStrictEqual(pool.news, ["onBorrow 1 for a", "destroy 0 evicted", "stop onBorrow 1", "none a"])
+    assert.deepStrictEqual(pool.news, ["onBorrow 0 for a", "stop onBorrow 0", "none a", "destroy 1 evicted"])
   })
 })
 
@@ -1935,6 +1969,7 @@ describe("suspending", () => {
     pool.suspend()
     pool.borrow()
     pool.exactly(1000, ["timeout a"])
+    assert.strictEqual(pool.queue, "")
   })
 
   it("hands over nothing that was being prepared", () => {
@@ -2329,6 +2364,22 @@ describe("keys", () => {
     assert.deepStrictEqual(pool.news, ["create 1 of blue"])
   })
 
+  it("make no more room while a shared object that makes room is destroyed", () => {
+    const pool = keyed({ total: 2, concurrency: 2 })
+    const [a, b] = [pool.borrowFrom("red"), pool.borrowFrom("red")]
+    const c = pool.borrowFrom("green")
+    pool.create(0)
+    pool.create(1)
+    pool.borrowFrom("blue")
+    pool.release(a)
+    pool.release(b)
+    assert.strictEqual(pool.news.at(-1), "destroy 0 evicted")
+    pool.release(c)
+    assert.deepStrictEqual(pool.news, [])
+    pool.gone(0)
+    assert.deepStrictEqual(pool.news, ["create 2 of blue", "vanish of red"])
+  })
+
   it("make room for one object of a key at a time, and only where it may begin a creation", () => {
     const pool = keyed({ total: 3, max: 2, maxCreating: 1 })
     for (const key of ["red", "blue", "green"]) pool.borrowFrom(key)
@@ -2407,6 +2458,25 @@ describe("keys", () => {
     assert.deepStrictEqual(pool.news, ["create 1 of red"])
   })
 
+  it("end with an outage when the last who waited for the next attempt has left, whatever their minimum", () => {
+    const ends: ReadonlyArray<(pool: Bench, waiter: Waiter) => void> = [
+      (pool) => pool.to(60),
+      (pool, waiter) => pool.cancel(waiter)
+    ]
+    for (const end of ends) {
+      const pool = keyed({ min: 1, borrowTimeout: 50 })
+      pool.borrowFrom("red")
+      pool.fail(0)
+      pool.spaced(100, pool.key("red"))
+      pool.now = 10
+      end(pool, pool.borrowFrom("red"))
+      pool.to(100)
+      assert.isFalse(pool.news.includes("create 1 of red"))
+      pool.gone(0)
+      assert.deepStrictEqual(pool.news, ["vanish of red"])
+    }
+  })
+
   it("space the attempts of a borrower who comes before the next is due", () => {
     const pool = keyed()
     pool.borrowFrom("red")
@@ -2438,6 +2508,35 @@ describe("keys", () => {
     pool.release(pool.holderOf(0))
     pool.gone(0)
     assert.deepStrictEqual(pool.news, ["create 0 of red", "a gets 0", "destroy 0 evicted", "create 1 of red"])
+  })
+
+  it("are evicted all together, and whoever waits is served anew", () => {
+    const pool = keyed({ total: 3, max: 1 })
+    for (const key of ["red", "blue", "green"]) pool.borrowFrom(key)
+    pool.create(0)
+    pool.release(pool.holderOf(0))
+    assert.strictEqual(pool.news.length, 4)
+    pool.do((machine, now) => machine.evictAll(now))
+    assert.deepStrictEqual(pool.news, ["destroy 0 evicted", "abort 1", "abort 2"])
+    pool.gone(0)
+    assert.deepStrictEqual(pool.news, ["vanish of red"])
+    pool.gone(2)
+    pool.gone(1)
+    assert.deepStrictEqual(pool.news, ["create 3 of green", "create 4 of blue"])
+  })
+
+  it("are evicted all together, also where there are places enough", () => {
+    const pool = keyed({ total: 6 })
+    for (const key of ["red", "blue"]) pool.borrowFrom(key)
+    pool.do((machine, now) => machine.evictAll(now))
+    assert.deepStrictEqual(pool.news, [
+      "create 0 of red",
+      "create 1 of blue",
+      "abort 0",
+      "abort 1",
+      "create 2 of red",
+      "create 3 of blue"
+    ])
   })
 
   it("neither make nor use room while the pool is suspended", () => {

@@ -119,7 +119,7 @@ export class Key {
   }
 
   get queue(): ReadonlyArray<Person> {
-    return this.people.filter((person) => person.state === "waiting").sort((a, b) => a.arrival - b.arrival)
+    return this.people.filter((person) => person.state === "waiting").toSorted((a, b) => a.arrival - b.arrival)
   }
 
   get isWaiting(): boolean {
@@ -272,7 +272,7 @@ export class Model {
   /** The wholly idle ones, the longest idle first. */
   private idle(things: ReadonlyArray<Thing>): ReadonlyArray<Thing> {
     this.rankAll()
-    return things.filter((thing) => thing.rank !== undefined).sort((a, b) => a.rank! - b.rank!)
+    return things.filter((thing) => thing.rank !== undefined).toSorted((a, b) => a.rank! - b.rank!)
   }
 
   /** Could somebody be lent an object of this key now? */
@@ -368,7 +368,7 @@ export class Model {
   private get needy(): ReadonlyArray<Person> {
     return this.keys.filter((key) => this.mayBegin(key))
       .flatMap((key) => this.unserved(key) ?? [])
-      .sort((a, b) => a.arrival - b.arrival)
+      .toSorted((a, b) => a.arrival - b.arrival)
   }
 
   /** Those of them for which nothing makes room. */
@@ -441,7 +441,9 @@ export class Model {
     // where there are too many places, one more is not enough
     if (this.things.length > this.total!) return
     const needy = new Set(this.needy.map(({ key }) => key))
-    for (const room of this.rooms) if (!room.later && room.key !== undefined && !needy.has(room.key)) room.key = undefined
+    for (const room of this.rooms) {
+      if (!room.later && room.key !== undefined && !needy.has(room.key)) room.key = undefined
+    }
     for (const { key } of this.hungry) {
       const loose = this.rooms.find((room) => room.key === undefined)
       const thing = this.spareFor(key)
@@ -520,7 +522,9 @@ export class Model {
   }
 
   private lend(thing: Thing, person: Person): void {
-    if (thing.phase !== "alive" || thing.reason !== undefined || thing.expiresAt <= this.now || thing.key !== person.key) {
+    if (
+      thing.phase !== "alive" || thing.reason !== undefined || thing.expiresAt <= this.now || thing.key !== person.key
+    ) {
       throw new Error(`object ${thing.id} must not be lent`)
     }
     if (person.waited) this.wait(person)
@@ -581,7 +585,7 @@ export class Model {
   private doomAll(things: ReadonlyArray<Thing>, reason: Reason): void {
     const { doomedAt } = this.choices
     const doomed = things.filter((thing) => thing.phase === "alive" && thing.reason === undefined)
-      .sort((a, b) => doomedAt(a.id) - doomedAt(b.id))
+      .toSorted((a, b) => doomedAt(a.id) - doomedAt(b.id))
     for (const thing of doomed) thing.reason = reason
     for (const thing of doomed) {
       for (const task of thing.tasks) {
@@ -622,7 +626,10 @@ export class Model {
     const { task, thing } = person
     const prepared = person.state === "preparing"
     this.forget(person)
-    if (!prepared) return
+    if (!prepared) {
+      if (person.key.outage !== undefined) this.forsake(person.key)
+      return
+    }
     const [next] = this.suspended || this.closed || this.policy.unpooled ? [] : person.key.queue
     task!.person = next
     if (next !== undefined) {
@@ -1084,7 +1091,7 @@ export class Model {
   private shrink(keys: ReadonlyArray<Key>): boolean {
     const things = keys.flatMap((key) => key.things)
     const [longest] = this.idle(things)
-    const youngest = things.filter((thing) => thing.phase === "creating").sort((a, b) => b.id - a.id)[0]
+    const youngest = things.filter((thing) => thing.phase === "creating").toSorted((a, b) => b.id - a.id)[0]
     if (longest !== undefined) this.doom(longest, "resized")
     else if (youngest !== undefined) this.abort(youngest)
     return longest !== undefined || youngest !== undefined
@@ -1214,9 +1221,11 @@ export class Model {
     if (this.objectsDue <= this.now) throw new Error("something that is due has not happened")
     this.overdue()
     this.finish()
-    this.giveUp(this.people.filter((person) =>
-      (person.state === "waiting" || person.state === "preparing") && person.deadline <= this.now
-    ))
+    this.giveUp(
+      this.people.filter((person) =>
+        (person.state === "waiting" || person.state === "preparing") && person.deadline <= this.now
+      )
+    )
     this.finish()
   }
 
@@ -1228,7 +1237,8 @@ export class Model {
     }
     if ("idle" in due) {
       const key = this.keys.find(({ name }) => name === due.idle)
-      while (key !== undefined && this.idleDue(key) <= this.now) this.doom(this.idle(key.things)[0]!, "idle")
+      if (key === undefined) return
+      while (this.idleDue(key) <= this.now) this.doom(this.idle(key.things)[0]!, "idle")
       return
     }
     if ("task" in due) {
@@ -1257,7 +1267,7 @@ export class Model {
 
   private overdue(): void {
     const { borrowLimit, borrowWarning } = this.policy
-    const holding = this.people.filter((person) => person.state === "holding").sort((a, b) => a.turn - b.turn)
+    const holding = this.people.filter((person) => person.state === "holding").toSorted((a, b) => a.turn - b.turn)
     for (const person of holding) {
       if (person.warned || person.since + borrowWarning > this.now) continue
       person.warned = true
@@ -1273,7 +1283,7 @@ export class Model {
     if (people.length === 0) return
     this.bury()
     const counts = this.counts()
-    const late = people.slice().sort((a, b) => a.arrival - b.arrival)
+    const late = people.toSorted((a, b) => a.arrival - b.arrival)
     this.say(`timeout ${late.map((person) => person.id).join(" ")}: ${counts}`)
     for (const person of late) {
       this.timeouts++
@@ -1357,7 +1367,7 @@ const randomWorld = (seed: number, keyed: boolean): World => {
     maxCreating: dice.of(Infinity, Infinity, 1, 2),
     createTimeout: dice.of(20, 40, Infinity),
     destroyTimeout: dice.of(20, 40, Infinity),
-    idleTimeToLive: unpooled ? Infinity : dice.of(Infinity, Infinity, 0, 15, 40),
+    idleTimeToLive: unpooled ? Infinity : dice.of(Infinity, Infinity, 0, 15, 25, 40),
     timeToLive: dice.of(Infinity, Infinity, 30, 80),
     jitter: dice.of(0, 0.5, 1),
     borrowWarning: dice.of(Infinity, Math.min(20, borrowLimit), 10),
@@ -1461,10 +1471,12 @@ const check = (ok: boolean, message: () => string): void => {
 }
 
 const same = (what: string, actual: unknown, expected: unknown): void => {
-  if (!Object.is(actual, expected)) throw new Error(`${what}: the machine has ${String(actual)}, not ${String(expected)}`)
+  if (!Object.is(actual, expected)) {
+    throw new Error(`${what}: the machine has ${String(actual)}, not ${String(expected)}`)
+  }
 }
 
-const sorted = (lines: ReadonlyArray<string>): string => lines.length < 2 ? lines.join() : lines.slice().sort().join("\n")
+const sorted = (lines: ReadonlyArray<string>): string => lines.length < 2 ? lines.join() : lines.toSorted().join("\n")
 
 /** A machine and the model beside it, in a random world. */
 export class History {
@@ -1572,7 +1584,7 @@ export class History {
     const happenings = machine.happenings.splice(0)
     const said = commands.map(tellCommand)
     for (const waiter of served) said.push(`${idOf(waiter)} gets ${waiter.slot!.id}`)
-    if (this.traced) for (const line of said) this.trace.push(`    ${line}`)
+    if (this.traced) { for (const line of said) this.trace.push(`    ${line}`) }
     this.begun.length = 0
     for (const command of commands) {
       if (command.op !== "create") continue
@@ -1869,7 +1881,11 @@ export class History {
       case "vanish":
         same("places of a key that is no more", command.group.slots.length, 0)
         same("values of a key that is no more", command.group["places"].size, 0)
-        same("deadlines of a key that is no more", Math.min(command.group.retry.timerAt, command.group.reaper.timerAt), Infinity)
+        same(
+          "deadlines of a key that is no more",
+          Math.min(command.group.retry.timerAt, command.group.reaper.timerAt),
+          Infinity
+        )
     }
   }
 
@@ -1909,7 +1925,11 @@ export class History {
         this.machine.create(slot, value, this.now)
       }, () => {
         const { jitter, timeToLive } = this.world.policy
-        model.create(thing, value, timeToLive === Infinity ? Infinity : this.now + Math.ceil(timeToLive * (1 - jitter / 2)))
+        model.create(
+          thing,
+          value,
+          timeToLive === Infinity ? Infinity : this.now + Math.ceil(timeToLive * (1 - jitter / 2))
+        )
       })
       this.pending.splice(this.pending.indexOf(known), 1)
       if (known.destroying) this.pending.push(known)
@@ -2239,12 +2259,15 @@ export class Broken extends Error {
   constructor(script: Script, cause: unknown, history: History | undefined) {
     const world = JSON.stringify(history?.world, (_, value) => value === Infinity ? "Infinity" : value)
     const reason = cause instanceof Error ? cause.message : String(cause)
-    super([
-      `history ${script.seed} breaks after ${script.steps.length} steps: ${reason}`,
-      world,
-      ...(history?.trace ?? []),
-      `replay(${JSON.stringify(script)})`
-    ].join("\n"), { cause })
+    super(
+      [
+        `history ${script.seed} breaks after ${script.steps.length} steps: ${reason}`,
+        world,
+        ...(history?.trace ?? []),
+        `replay(${JSON.stringify(script)})`
+      ].join("\n"),
+      { cause }
+    )
   }
 }
 

@@ -18,7 +18,7 @@ export interface Logged {
   readonly poolName: unknown
 }
 
-export interface Lab<E> {
+interface Lab<E> {
   readonly pool: Pool.Pool<Thing, E>
   /** The numbers of the things that were made, in that order. */
   readonly made: Array<number>

@@ -515,6 +515,17 @@ describe("a revoked borrow and what comes with it", () => {
       }
     }))
 
+  it.effect("of a holder that waits for another object of the pool frees the pool that it has locked up", () =>
+    Effect.gen(function*() {
+      const { pool, stats } = yield* lab({ min: 0, max: 1, borrowLimit: 1000 })
+      const holder = yield* Effect.forkChild(Pool.use(pool, () => Pool.use(pool, () => Effect.void)))
+      yield* TestClock.adjust(1000)
+      const revoked = revokedOf(yield* Fiber.await(holder))
+      assert.strictEqual(revoked?.holder.waiting, true)
+      assert.deepInclude(yield* stats, { borrowed: 1, returned: 1, cancelled: 1, waiting: 0 })
+      assert.strictEqual(yield* Pool.use(pool, ({ id }) => Effect.succeed(id)), 1)
+    }))
+
   it.effect("of many fibers, which all end", () =>
     Effect.gen(function*() {
       const { pool, stats } = yield* lab({ min: 0, max: 5, borrowLimit: 1000 })

@@ -103,15 +103,21 @@ const size = values.slice(0, multiplied).reduce((product, known) => product * kn
 
 const max = 2
 
-/** What must hold at every moment. `queued` are those that wait, and for whom no check or hook is under way. */
-const inspect = (stats: Pool.Stats, queued: number, open: number, left: boolean): ReadonlyArray<string> => {
+/** What must hold at every moment. */
+const inspect = <A, E>(pool: Pool.Pool<A, E>, stats: Pool.Stats, open: number, left: boolean) => {
   const complaints: Array<string> = []
   const places = stats.size + stats.creating + stats.destroying
   if (places > max) complaints.push(`${places} places are taken`)
   // what was left to itself takes no place, though it is not closed
   if (open > max && !left) complaints.push(`${open} objects are open`)
-  if (queued > 0 && stats.idle > 0) complaints.push(`${queued} wait beside ${stats.idle} idle objects`)
   if (stats.borrowed < stats.returned) complaints.push("more was returned than borrowed")
+  for (const { preparing, queue, slots } of pooled.of(pool).core.machine.groups.values()) {
+    // not `waiting`, which counts those for whom a check or a hook is under way
+    if (queue.size > 0 && stats.idle > 0) complaints.push(`${queue.size} wait beside ${stats.idle} idle objects`)
+    const running = slots.flatMap(({ activities }) => [...activities]).filter(({ forBorrower }) => forBorrower)
+    const served = running.filter(({ waiter }) => waiter !== undefined).length
+    if (served !== preparing) complaints.push(`${preparing} wait for ${served} checks and hooks`)
+  }
   return complaints
 }
 
@@ -186,8 +192,7 @@ export const run = Effect.fnUntraced(function*(outcome: Case, history: Array<str
   const check = (when: string) =>
     Effect.map(stats, (stats) => {
       const left = outcome.finalizer === "never" || outcome.create === "never"
-      const queued = [...pooled.of(pool).core.machine.groups.values()].reduce((sum, { queue }) => sum + queue.size, 0)
-      for (const complaint of inspect(stats, queued, open.size, left)) complaints.push(`${when}: ${complaint}`)
+      for (const complaint of inspect(pool, stats, open.size, left)) complaints.push(`${when}: ${complaint}`)
     })
   const pass = (millis: number) =>
     Effect.gen(function*() {

@@ -35,4 +35,6 @@ while (done < transitions) {
     console.log(`${done} transitions, ${seed - first} histories, ${seconds()} s`)
   }
 }
-console.log(`${done} transitions in ${seed - first} histories (seeds ${first} to ${seed - 1}) in ${seconds()} s: no difference`)
+console.log(
+  `${done} transitions in ${seed - first} histories (seeds ${first} to ${seed - 1}) in ${seconds()} s: no difference`
+)

@@ -56,10 +56,9 @@ const callOnce = Effect.flatMap(Database.perCall, (db) => db.query("select 1"))
 /** The fibers of one Scope have one connection. */
 const share = Effect.gen(function*() {
   const db = yield* Database
-  const pids = yield* Effect.all(Array.from({ length: 3 }, () => db.query("select pg_backend_pid() as pid")), {
-    concurrency: "unbounded"
-  })
-  if (new Set(pids.map(([row]) => row?.["pid"])).size !== 1) return yield* Effect.die("one Scope has two connections")
+  const pids = yield* Effect.all([db.pid(), db.pid(), db.pid()], { concurrency: "unbounded" })
+  yield* db.query("select 1")
+  if (new Set(pids).size !== 1) return yield* Effect.die(`one Scope has several connections: ${pids}`)
 }).pipe(Effect.scoped)
 
 /** Moves one from an account to another, with a receipt. */

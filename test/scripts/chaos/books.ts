@@ -34,15 +34,15 @@ export class Books extends Context.Service<Books, {
       let transfers = 0
 
       const check = Effect.gen(function*() {
-        const acks = acknowledged
-        const nots = abandoned
+        const acks = acknowledged.slice()
+        const nots = abandoned.slice()
         const books = yield* ask(`
-          with now as (select pg_snapshot_xmin(pg_current_snapshot()) as xmin),
+          with now as (select pg_snapshot_xmin(pg_current_snapshot()) as oldest),
             transfers as (
               select count(*) as entries, sum(delta) as delta from ledger, now
-              where xid >= '${from}' and xid < xmin group by xid
+              where xid >= '${from}' and xid < oldest group by xid
             )
-          select xmin::text as until, (select sum(balance) from accounts)::int as balances,
+          select oldest::text as until, (select sum(balance) from accounts)::int as balances,
             (select coalesce(sum(delta), 0) from ledger where xid >= '${from}')::int as moved,
             (select count(*) from transfers)::int as transfers,
             (select count(*) from transfers where entries <> 2 or delta <> 0)::int as wrong,

@@ -37,5 +37,9 @@ export class Journal extends Context.Service<Journal, {
 
 const lineOf = ({ _tag, at, pool, ...rest }: Pool.Event) => `${_tag} ${JSON.stringify(rest, readable)}`
 
-const readable = (_: string, value: unknown): unknown =>
-  Duration.isDuration(value) ? Duration.format(value) : Cause.isCause(value) ? String(Cause.squash(value)) : value
+/** Looks at what there is before JSON makes something else of it. */
+function readable(this: Readonly<Record<string, unknown>>, key: string, json: unknown): unknown {
+  const value = this[key]
+  if (Duration.isDuration(value)) return Duration.format(value)
+  return Cause.isCause(value) ? String(Cause.squash(value)) : json
+}

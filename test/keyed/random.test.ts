@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { simulate } from "./load.ts"
+
+const seeds = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+
+describe("under a random load on hundreds of keys", () => {
+  it.effect("no bound is exceeded, and nobody waits longer than those account for who came before", () =>
+    Effect.gen(function*() {
+      for (const seed of seeds(40)) {
+        const { served } = yield* Effect.scoped(simulate(seed, { keys: 300, borrowers: 500, turmoil: false }))
+        assert.isAtLeast(served, 500)
+      }
+    }))
+
+  it.effect("nor is anything lost, or idle in vain, while creations fail, bodies die, and all is turned about", () =>
+    Effect.gen(function*() {
+      for (const seed of seeds(40)) {
+        yield* Effect.scoped(simulate(seed, { keys: 300, borrowers: 500, turmoil: true }))
+      }
+    }))
+})

@@ -1,0 +1,55 @@
+/** Borrows of real fibers, for as long as one likes: `tsx test/scripts/soak-fibers.ts --borrows 200000 --seed 1`. */
+import { Effect, References } from "effect"
+import { parseArgs } from "node:util"
+import { history, noCount } from "./fibers.ts"
+
+const { values } = parseArgs({
+  options: {
+    borrows: { type: "string", default: "200000" },
+    seed: { type: "string", default: "1" }
+  }
+})
+
+const whole = (name: string, text: string): number => {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${name} must be a whole number, not "${text}"`)
+  return number
+}
+
+const borrows = whole("borrows", values.borrows)
+const first = whole("seed", values.seed)
+
+/** A few borrowers meet beginnings and ends more often, many are a crowd. */
+const sizes = [20, 100, 200, 500]
+
+const began = performance.now()
+const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1)
+
+const count = noCount()
+const list = (counts: Map<string, number>): string =>
+  Array.from(counts).sort(([, a], [, b]) => b - a).map(([name, count]) => `  ${name.padEnd(50)}${count}`).join("\n")
+
+let seed = first
+let done = 0
+let told = 0
+while (done < borrows) {
+  const size = sizes[seed % sizes.length]!
+  try {
+    await Effect.runPromise(Effect.provideService(history(seed, size, count), References.MinimumLogLevel, "None"))
+  } catch (error) {
+    console.error(`seed ${seed}: ${String(error)}`)
+    process.exit(1)
+  }
+  done += size
+  seed++
+  if (done - told >= 20_000) {
+    told = done
+    console.log(`${done} borrows by fibers, ${seed - first} histories, ${seconds()} s`)
+  }
+}
+console.log(list(count.forms))
+console.log(list(count.outcomes))
+console.log(
+  `${done} borrows by fibers in ${seed - first} histories (seeds ${first} to ${seed - 1}) in ${seconds()} s: ` +
+    `${count.borrowed} objects handed over, ${count.created} created and destroyed, nothing lost`
+)
