@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { KeyedPool, Pool } from "proxy-pattern-pool"
 import * as PoolMonitor from "proxy-pattern-pool/PoolMonitor"
@@ -21,10 +21,9 @@ interface Page {
 /** Follows the pools, as an open page does, until the Scope closes. */
 const open = (url: string): Effect.Effect<Page, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const controller = new AbortController()
-    const response = yield* Effect.promise(() => fetch(url, { signal: controller.signal }))
+    const signal = yield* Effect.abortSignal
+    const response = yield* Effect.promise(() => fetch(url, { signal }))
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
-    yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))
     let text = ""
     const raw: Effect.Effect<string> = Effect.suspend(() => {
       const end = text.indexOf("\n\n")
@@ -44,7 +43,8 @@ const open = (url: string): Effect.Effect<Page, never, Scope.Scope> =>
       return JSON.parse(event.slice("data: ".length))
     })
     const until = (holds: (frame: Frame) => boolean): Effect.Effect<Frame> =>
-      Effect.flatMap(next, (frame) => holds(frame) ? Effect.succeed(frame) : until(holds)).pipe(
+      next.pipe(
+        Effect.filterOrElse(holds, () => until(holds)),
         Effect.timeout("10 seconds"),
         Effect.orDie
       )
@@ -56,6 +56,8 @@ const monitor = Effect.gen(function*() {
   const address = yield* serve(PoolMonitor.layerHttp({ path: "/pools" }))
   return yield* open(`${address}/pools/events`)
 })
+
+class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", { message: Schema.String }) {}
 
 const named = (frame: Frame, name: string) => {
   const found = frame.pools.filter((pool) => pool.name === name)
@@ -381,7 +383,9 @@ describe("what the page is told", () => {
       let fails = true
       const pool = yield* Pool.make({
         name: "app/Trouble",
-        acquire: Effect.suspend(() => fails ? Effect.fail(new Error("no route to host")) : Effect.succeed({})),
+        acquire: Effect.suspend(() =>
+          fails ? Effect.fail(new Unreachable({ message: "no route to host" })) : Effect.succeed({})
+        ),
         min: 0,
         max: 1,
         maxWaiting: 0,
@@ -400,7 +404,7 @@ describe("what the page is told", () => {
         return events.some((event) => event.startsWith("Destroyed"))
       })
       assert.includeMembers(events, [
-        "CreateFailed: Error: no route to host",
+        "CreateFailed: Unreachable: no route to host",
         "Rejected: ",
         "Resized: min 0, max 2",
         "Destroyed: revoked"

@@ -209,12 +209,14 @@ class Life {
       yield* TestClock.adjust(1)
       rest = yield* Pool.stats(pool)
     }
-    assert.deepStrictEqual([rest.waiting, rest.inUse, rest.creating, rest.destroying], [0, 0, 0, 0])
-    assert.strictEqual(rest.borrowed, rest.returned)
-    assert.isAtLeast(rest.size, min)
+    assert.deepStrictEqual([rest.waiting, rest.inUse, rest.borrowed - rest.returned], [0, 0, 0])
+    // where objects grow old some are always on their way
+    if (this.setting.timeToLive === undefined) {
+      assert.deepStrictEqual([rest.creating, rest.destroying], [0, 0])
+      assert.isAtLeast(rest.size, min)
+    }
     const serving = yield* start(checkServes(pool, max, this.setting.concurrency))
-    yield* TestClock.adjust(1000)
-    yield* settle
+    for (let i = 0; i < 10 && ended(serving) === undefined; i++) yield* TestClock.adjust(1000)
     assert.deepStrictEqual(ended(serving), Exit.void)
     const closing = yield* start(Pool.shutdown(pool))
     yield* TestClock.adjust("1 minute")
@@ -297,7 +299,7 @@ const lives: ReadonlyArray<readonly [name: string, setting: Setting, trouble: Tr
   }, { acquire: 0.1, hooks: 0.1, bodies: 0.1, finalizers: 0.1, interruptions: 0.2, controls: 0.1 }]
 ]
 
-const seeds = Number(process.env["RANDOM_SEEDS"] ?? 1)
+const seeds = Number(process.env["RANDOM_SEEDS"] ?? 2)
 const steps = 80
 
 describe("a life", () => {

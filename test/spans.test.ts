@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Option, Scope, Tracer } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Scope, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { Pool, type PoolError, Proxy } from "proxy-pattern-pool"
 import { ended, hold, logs, poolError, settle, start, valueOf, Workshop } from "./utils.ts"
@@ -394,7 +394,7 @@ describe("through a proxy", () => {
       assert.include(entries[0]!.message, "in span \"inner\" waits for an object while it holds object 0")
       assert.include(entries[0]!.message, "in span \"outer\"")
       yield* Fiber.interrupt(stuck)
-    }).pipe(Effect.provide(layer), Effect.provide(logger))
+    }).pipe(Effect.provide(Layer.provideMerge(layer, logger)))
   })
 })
 
@@ -526,6 +526,26 @@ describe("nested borrowing", () => {
       yield* TestClock.adjust(10)
       assert.strictEqual(entries.length, 2)
       yield* Fiber.interruptAll(both)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is found among many holders, too, and shows in statistics at once", () => {
+    const { entries, layer } = logs()
+    return Effect.gen(function*() {
+      const pool = yield* make({ max: 101, shutdownTimeout: 0 })
+      yield* Effect.all(Array.from({ length: 100 }, () => start(hold(pool, "1 hour"))))
+      const guilty = yield* start(nestedIn(pool))
+      yield* start(Pool.use(pool, () => Effect.void))
+      const { objects } = yield* Pool.stats(pool)
+      const nested = objects.flatMap(({ holders }) => holders).filter(({ waiting }) => waiting)
+      assert.deepStrictEqual(nested.map(({ fiber, span }) => ({ fiber, span })), [
+        { fiber: guilty.id, span: "transfer" }
+      ])
+      yield* settle
+      assert.strictEqual(entries.length, 1)
+      assert.include(entries[0]!.message, "in span \"audit\"")
+      assert.include(entries[0]!.message, "in span \"transfer\"")
+      yield* Fiber.interrupt(guilty)
     }).pipe(Effect.provide(layer))
   })
 

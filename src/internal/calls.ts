@@ -227,7 +227,7 @@ class RunningCall implements InFlight {
   begin(): AnyEffect {
     const { lease } = this
     if (this.phase === "new") {
-      if (!lease.isOpen) return lease.outcome ?? scopeClosed(lease.core.name)
+      if (!lease.isOpen) return lease.join(this.fiber, undefined, () => scopeClosed(lease.core.name))
       this.start()
     } else if (this.interrupted) return lease.outcome!
     if (lease.core.machine.policy.borrowLimit === Infinity) return this.effect

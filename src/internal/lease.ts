@@ -209,6 +209,7 @@ abstract class FiberLease extends Lease implements Parked {
   protected forget(): boolean {
     if (this.waking || this.alsoWaiting > 0 || this.failure !== undefined) return false
     this.state = "new"
+    this.polls = false
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined

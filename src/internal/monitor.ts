@@ -173,6 +173,7 @@ const viewOf = (pool: Visible, wait: WaitView): PoolView => {
   }
   const { size, ...counts } = sums
   const { cancelled, createFailures, created, borrowed, destroyed, hookFailures, rejected, timeouts } = machine.totals
+  core.examine()
   const rows = rowsOf(pool, core.now())
   return {
     id: idOf(pool),

@@ -69,8 +69,8 @@ export class ScopeLease extends Lease {
   declare outcome: Failure | undefined
   declare readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
   declare private readonly registry: Registry
-  /** It has asked for an object, and waits for the answer. In the midst of what the pool is doing it may come later. */
-  declare private pending: boolean
+  /** The borrow came to nothing: whoever still knows of it looks for another. */
+  declare private forgotten: boolean
   declare private callers: Set<Caller> | undefined
   declare private inFlight: List<InFlight> | undefined
   /** Who took the object as it is: nobody knows who uses it until the Scope closes. */
@@ -86,7 +86,7 @@ export class ScopeLease extends Lease {
     this.outcome = undefined
     this.finalize = (exit) => this.scopeClosed(exit)
     this.registry = registry
-    this.pending = false
+    this.forgotten = false
     this.callers = undefined
     this.inFlight = undefined
     this.takers = undefined
@@ -127,13 +127,16 @@ export class ScopeLease extends Lease {
     )
   }
 
-  /** False where there is nothing to wait for. */
+  /**
+   * False where there is nothing to wait for. In the midst of what the pool is doing the answer may come later, and so may
+   * the reason why the object was lost.
+   */
   enter(caller: Caller, timeout: unknown): boolean {
-    if (this.state !== "new" && !this.pending) return false
+    if (this.isOpen || this.forgotten || this.scopeExit !== undefined || this.outcome !== undefined) return false
     this.callers ??= new Set()
     this.callers.add(caller)
     if (this.state === "new") this.ask(caller.fiber, timeout)
-    return this.pending || !this.callers.delete(caller)
+    return !this.isOpen || !this.callers.delete(caller)
   }
 
   /** The last caller to leave takes the borrow with it. */
@@ -147,11 +150,9 @@ export class ScopeLease extends Lease {
     this.identify(fiber)
     this.settleGroup()
     if (core.machine.closed) return this.refused(core.closed(this.group))
-    this.pending = true
     const now = core.now()
     if (core.machine.borrow(this, limit, now) !== undefined) {
-      this.pending = false
-      core.lent(now)
+        core.lent(now)
       return
     }
     core.flush()
@@ -165,24 +166,30 @@ export class ScopeLease extends Lease {
   private cancel(): void {
     this.core.forgetNesting(this)
     this.core.machine.cancel(this, this.core.now())
-    this.pending = false
-    this.registry.forget(this)
+    this.forget()
     this.core.flush()
   }
 
-  served(): void {
-    this.core.forgetNesting(this)
-    this.pending = false
+  private forget(): void {
+    this.forgotten = true
+    this.registry.forget(this)
+  }
+
+  private wakeAll(): void {
     if (this.callers === undefined) return
     for (const caller of this.callers) wakeSoon(caller.fiber.cache.scheduler, caller)
     this.callers.clear()
   }
 
+  served(): void {
+    this.core.forgetNesting(this)
+    this.wakeAll()
+  }
+
   refused(failure: Failure): void {
     this.core.forgetNesting(this)
-    this.pending = false
     this.state = "ended"
-    this.registry.forget(this)
+    this.forget()
     if (this.callers === undefined) return
     for (const caller of this.callers) caller.refuse(failure)
     this.callers.clear()
@@ -190,8 +197,12 @@ export class ScopeLease extends Lease {
 
   lost(failure: Failure, reason: "revoked" | "shutdown"): void {
     this.outcome = failure
+    this.wakeAll()
     if (reason === "shutdown") return
-    for (let call = this.inFlight?.head; call !== undefined; call = call.next) call.interrupt()
+    // an interrupted call may end at once, and others with it
+    const calls: Array<InFlight> = []
+    for (let call = this.inFlight?.head; call !== undefined; call = call.next) calls.push(call)
+    for (const call of calls) call.interrupt()
   }
 
   // ---------------------------------------------------------------------------------------------------------------

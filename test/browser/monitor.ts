@@ -328,7 +328,7 @@ const takePicture = (browser: Browser, address: string, file: string) =>
     })
     const tenants = yield* KeyedPool.make({
       name: "app/Tenants",
-      acquire: (_: string) => Effect.succeed({}),
+      acquire: (tenant: string) => Effect.succeed({ tenant }),
       max: 12,
       shutdownTimeout: 0
     })

@@ -163,8 +163,8 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
       if (waited > borrower.allowed && !load.turmoil) {
         problems.push(`${borrower.key} waited ${waited} of ${borrower.allowed} ms`)
       }
-      // without hooks nobody of the same key is overtaken
-      if (!hooks) {
+      // without hooks nobody of the same key is overtaken, but for those who have just been told to leave
+      if (!hooks && !load.turmoil) {
         for (const each of waiting) {
           if (each.key === borrower.key && each.arrived < borrower.arrived) problems.push(`overtaken in ${each.key}`)
         }

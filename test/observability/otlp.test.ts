@@ -15,20 +15,20 @@ const Metrics = Schema.Struct({
       metrics: Schema.Array(Schema.Struct({
         name: Schema.String,
         gauge: Schema.optional(Schema.Struct({
-          dataPoints: Schema.Array(Schema.Struct({ attributes: Attributes, asDouble: Schema.NullOr(Schema.Number) }))
+          dataPoints: Schema.Array(Schema.Struct({ attributes: Attributes, asDouble: Schema.NullOr(Schema.Finite) }))
         })),
         sum: Schema.optional(Schema.Struct({
           isMonotonic: Schema.Boolean,
-          aggregationTemporality: Schema.Number,
-          dataPoints: Schema.Array(Schema.Struct({ attributes: Attributes, asDouble: Schema.Number }))
+          aggregationTemporality: Schema.Finite,
+          dataPoints: Schema.Array(Schema.Struct({ attributes: Attributes, asDouble: Schema.Finite }))
         })),
         histogram: Schema.optional(Schema.Struct({
           dataPoints: Schema.Array(Schema.Struct({
             attributes: Attributes,
-            count: Schema.Number,
-            sum: Schema.Number,
-            bucketCounts: Schema.Array(Schema.Number),
-            explicitBounds: Schema.Array(Schema.Number)
+            count: Schema.Finite,
+            sum: Schema.Finite,
+            bucketCounts: Schema.Array(Schema.Finite),
+            explicitBounds: Schema.Array(Schema.Finite)
           }))
         }))
       }))

@@ -72,9 +72,7 @@ describe("a call that is running at the limit", () => {
         yield* start(Effect.exit(run(db.ping())))
       ]
       yield* TestClock.adjust("1 second")
-      for (const call of calls) {
-        console.log(String(ended<unknown, unknown>(call)))
-      }
+      for (const call of calls) assert.strictEqual(reasonOf(valueOf<Exit.Exit<unknown, unknown>, never>(call)), "Revoked")
       yield* close()
       assert.deepStrictEqual(server.returned, [])
     }).pipe(Effect.provide(Database.layerPool({
@@ -183,6 +181,21 @@ describe("after a revocation", () => {
       assert.strictEqual(yield* Database.scoped(id), 1)
     }).pipe(Effect.provide(limited(server)))
   })
+
+  it.effect("whoever is told of one revocation may call at once on what was taken back at the same moment", () =>
+    Effect.gen(function*() {
+      const db = yield* Database
+      const [a, b] = [yield* openScope, yield* openScope]
+      const fiber = yield* start(
+        Effect.andThen(Effect.exit(a.run(db.hang())), Effect.all([Effect.exit(b.run(id)), Effect.exit(a.run(id))]))
+      )
+      yield* settle
+      yield* b.run(id)
+      yield* TestClock.adjust("1 second")
+      for (const exit of valueOf(fiber)) assert.strictEqual(reasonOf(exit), "Revoked")
+      yield* Effect.all([a.close(), b.close()])
+      assert.strictEqual((yield* stats).destroyed.revoked, 2)
+    }).pipe(Effect.provide(limited(new Server(), 2))))
 
   it.effect("a raw reference cannot be guarded: whoever has it goes on", () =>
     Effect.gen(function*() {

@@ -134,7 +134,8 @@ class World {
     this.users.set(thing, new Map())
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
-        if (this.gone.has(thing)) this.violations.push(`object ${id} is destroyed twice`)
+        if (!this.users.has(thing)) this.violations.push(`${String(thing)} is lent, which is no object of the pool`)
+    if (this.gone.has(thing)) this.violations.push(`object ${id} is destroyed twice`)
         this.gone.add(thing)
         // of a finalizer that takes too long the pool does not await the end
         const left = Effect.delay(end, destroyTimeout - 1)
@@ -148,6 +149,7 @@ class World {
 
   /** It is handed over. */
   meet(thing: Thing): void {
+    if (!this.users.has(thing)) this.violations.push(`${String(thing)} is lent, which is no object of the pool`)
     if (this.gone.has(thing)) this.violations.push(`object ${thing.id} is lent though it is destroyed`)
   }
 
@@ -155,7 +157,7 @@ class World {
     return Effect.acquireUseRelease(
       Effect.sync(() => {
         this.meet(thing)
-        const users = this.users.get(thing)!
+        const users = this.users.get(thing) ?? new Map<User, number>()
         users.set(user, (users.get(user) ?? 0) + 1)
         if (users.size > this.concurrency) this.violations.push(`object ${thing.id} is lent to ${users.size}`)
         return users
@@ -341,8 +343,8 @@ const settle = Effect.fnUntraced(function*(world: World, pool: Pool.Pool<Thing, 
   world.calm = true
   yield* pass(world, pool, 1000)
   const stats = yield* Pool.stats(pool)
-  const { borrowed, inUse, min, returned, size, waiting } = stats
-  if (waiting > 0 || inUse > 0 || borrowed !== returned || size < min) {
+  const { borrowed, creating, inUse, min, returned, size, waiting } = stats
+  if (waiting > 0 || inUse > 0 || borrowed !== returned || size + creating < min) {
     return yield* new Broken({ what: `not everything is back: ${JSON.stringify(stats)}` })
   }
   const lent = new Set<Thing>()

@@ -14,6 +14,7 @@ import { app } from "./app.ts"
 import { Database } from "./database.ts"
 import { openAccounts, sumOfBalances } from "./ledger.ts"
 import { load, Tally } from "./load.ts"
+import { monitor } from "./monitor.ts"
 import { Postgres } from "./postgres.ts"
 import { check, table } from "./report.ts"
 import { Screen } from "./screen.ts"
@@ -54,12 +55,19 @@ const settled = <A, E>(pool: Pool.Pool<A, E>) =>
     })
   )
 
-const demo = Effect.fnUntraced(function*(options: { readonly clients: number; readonly seconds: number }) {
+interface Options {
+  readonly clients: number
+  readonly monitor: boolean
+  readonly seconds: number
+}
+
+const demo = Effect.fnUntraced(function*(options: Options) {
   const screen = yield* Screen
   const postgres = yield* Postgres
   const pool = yield* Database.pool
   const duration = Duration.seconds(options.seconds)
 
+  if (options.monitor) yield* Layer.build(monitor)
   yield* openAccounts
   yield* screen.print(`${options.clients} clients for ${options.seconds} s`)
   const before = yield* sumOfBalances
@@ -91,8 +99,9 @@ const command = Command.make("demo", {
     Flag.withDescription("How many HTTP clients there are (200)"),
     Flag.withSchema(positive),
     Flag.withDefault(200)
-  )
-}, demo).pipe(
+  ),
+  monitor: Flag.Boolean("monitor").pipe(Flag.withDescription("Serve the monitor of the pool, and say where"))
+}, (options) => Effect.scoped(demo(options))).pipe(
   Command.provide(app.pipe(Layer.provideMerge(Layer.mergeAll(Postgres.layer, Tally.layer, Screen.layer)))),
   Command.withDescription("A bank under load, whose database server has a bad day")
 )

@@ -31,6 +31,9 @@ import { peace, type Round, schedule } from "./schedule.ts"
 import { Violation } from "./violation.ts"
 import { record, watch } from "./watch.ts"
 
+// A query that somebody has left goes on, and the bank asks for a rollback behind it: `pg` says that one should not.
+process.noDeprecation = true
+
 /** How long after the last fault of a round a borrower may have to wait. */
 const recoveryLimit = 3000
 

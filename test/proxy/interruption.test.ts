@@ -1,0 +1,412 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Effect, Exit, Layer, Scheduler, Scope, Stream } from "effect"
+import type { Fiber } from "effect"
+import type { Pool as PoolType } from "proxy-pattern-pool"
+import { Pool, Proxy } from "proxy-pattern-pool"
+import { checkStats } from "../utils.ts"
+
+/**
+ * Runs fibers one step after the other, and interrupts one of them at the n-th step that any of them makes: a step is a
+ * yield check of a fiber, or a task of its own.
+ */
+class Steps implements Scheduler.Scheduler {
+  readonly executionMode = "async"
+  victim: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  count = 0
+  private readonly at: number
+  private readonly yields: boolean
+  private tasks: Array<() => void> = []
+
+  constructor(at: number, yields: boolean) {
+    this.at = at
+    this.yields = yields
+  }
+
+  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    this.step()
+    return this.yields && fiber.currentOpCount > 3
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return { scheduleTask: (task) => void this.tasks.push(task), flush: () => {} }
+  }
+
+  /** Until nobody can go on. */
+  run(): void {
+    for (let rounds = 0; this.tasks.length > 0; rounds++) {
+      if (rounds > 10_000) assert.fail("it comes to no end")
+      const tasks = this.tasks
+      this.tasks = []
+      for (const task of tasks) {
+        this.step()
+        task()
+      }
+    }
+  }
+
+  private step(): void {
+    if (this.victim !== undefined && ++this.count === this.at) this.victim.interruptUnsafe()
+  }
+}
+
+/** As `assert.isTrue`, which is slow where it is asked a million times. */
+const expected = (condition: boolean, message: string): void => {
+  if (!condition) assert.fail(message)
+}
+
+/** Time stands still. */
+const stopped: Clock.Clock = {
+  currentTimeMillisUnsafe: () => 0,
+  currentTimeMillis: Effect.succeed(0),
+  currentTimeNanosUnsafe: () => 0n,
+  currentTimeNanos: Effect.succeed(0n),
+  monotonicTimeNanosUnsafe: () => 0n,
+  monotonicTimeNanos: Effect.succeed(0n),
+  sleep: () => Effect.never
+}
+
+/** A few steps. */
+const steps = Effect.andThen(Effect.andThen(Effect.void, Effect.yieldNow), Effect.void)
+
+/** Knows who uses it, and whether somebody was torn away from it. */
+class Tool {
+  destroyed = false
+  private owner: object | undefined = undefined
+  private users = 0
+  private torn = false
+  private readonly complain: (what: string) => void
+
+  constructor(complain: (what: string) => void) {
+    this.complain = complain
+  }
+
+  /** Done at once. */
+  touch(owner: object): Effect.Effect<void> {
+    this.enter(owner)
+    this.leave(Exit.void)
+    return Effect.void
+  }
+
+  work(owner: object): Effect.Effect<void> {
+    return Effect.onExit(
+      Effect.suspend(() => {
+        this.enter(owner)
+        return steps
+      }),
+      (exit) => Effect.sync(() => this.leave(exit))
+    )
+  }
+
+  /** Begins at once, and ends though nobody waits any longer. */
+  promise(owner: object): Promise<void> {
+    this.enter(owner)
+    return Promise.resolve().then(() => Promise.resolve()).then(() => this.leave(Exit.void))
+  }
+
+  /** Looks whether it still works, and makes it as new. */
+  check(): Effect.Effect<boolean> {
+    return Effect.andThen(steps, Effect.sync(() => {
+      this.torn = false
+      return true
+    }))
+  }
+
+  rows(owner: object): Stream.Stream<void> {
+    return Stream.fromEffect(this.work(owner))
+  }
+
+  private enter(owner: object): void {
+    if (this.destroyed) this.complain("it is used though it is destroyed")
+    if (this.owner !== owner) {
+      if (this.users > 0) this.complain("it is lent twice")
+      if (this.torn) this.complain("it is lent though nobody knows its state")
+      this.owner = owner
+    }
+    this.users++
+  }
+
+  private leave(exit: Exit.Exit<unknown, unknown>): void {
+    this.users--
+    if (Exit.isFailure(exit)) this.torn = true
+  }
+}
+
+class Tools extends Proxy.Service<Tools, Tool>()("app/Tools") {}
+
+type Setting = Omit<PoolType.Options<Tool>, "acquire">
+
+/** One pool behind a proxy, and what is done with it while somebody is interrupted. */
+class World {
+  readonly steps: Steps
+  private readonly setting: Setting
+  private readonly scope = Scope.makeUnsafe()
+  private readonly violations: Array<string> = []
+  private readonly context: Context.Context<Tools>
+  private made = 0
+  private unmade = 0
+  private borrowHooks = 0
+  private returnHooks = 0
+
+  constructor(setting: Setting, at: number, yields: boolean) {
+    this.setting = setting
+    this.steps = new Steps(at, yields)
+    const { onBorrow, onReturn } = setting
+    const layer = Tools.layerPool({
+      ...setting,
+      acquire: Effect.andThen(steps, Effect.andThen(this.acquire, (tool) => Effect.as(steps, tool))),
+      ...(onBorrow && { onBorrow: (tool: Tool) => Effect.andThen(onBorrow(tool), Effect.sync(() => this.borrowHooks++)) }),
+      ...(onReturn && {
+        onReturn: (tool: Tool, exit: Exit.Exit<unknown, unknown>) =>
+          Effect.andThen(Effect.sync(() => this.returnHooks++), onReturn(tool, exit))
+      })
+    })
+    const around = Context.make(Clock.Clock, stopped).pipe(Context.add(Scheduler.Scheduler, this.steps))
+    const built = Effect.runForkWith(around)(Layer.buildWithScope(layer, this.scope))
+    this.steps.run()
+    const exit = built.pollUnsafe()
+    if (exit?._tag !== "Success") throw new Error(`the layer is built: ${String(exit)}`)
+    this.context = Context.merge(around, exit.value)
+  }
+
+  private readonly acquire: Effect.Effect<Tool, never, Scope.Scope> = Effect.acquireRelease(
+    Effect.sync(() => {
+      this.made++
+      return new Tool((what) => this.violations.push(what))
+    }),
+    (tool) =>
+      Effect.sync(() => {
+        if (tool.destroyed) this.violations.push("it is destroyed twice")
+        tool.destroyed = true
+        this.unmade++
+      })
+  )
+
+  fork<A, E>(effect: Effect.Effect<A, E, Tools>): Fiber.Fiber<A, E> {
+    return Effect.runForkWith(this.context)(effect)
+  }
+
+  /** Whoever runs this is interrupted. */
+  attack<A, E>(effect: Effect.Effect<A, E, Tools>): Fiber.Fiber<A, E> {
+    const victim = this.fork(Effect.andThen(Effect.yieldNow, effect))
+    this.steps.victim = victim
+    return victim
+  }
+
+  /** Runs to the end without another interruption. */
+  private finish<A, E>(effect: Effect.Effect<A, E, Tools>): A {
+    this.steps.victim = undefined
+    const fiber = this.fork(effect)
+    this.steps.run()
+    const exit = fiber.pollUnsafe()
+    if (exit?._tag !== "Success") throw new Error(`it ends well: ${String(exit)}`)
+    return exit.value
+  }
+
+  private readonly stats = Effect.flatMap(Tools.pool, Pool.stats)
+
+  /** Nothing is lost, nothing is lent twice or in an unknown state, and the pool serves as before. */
+  check(kept = false): void {
+    const before = this.finish(this.stats)
+    checkStats(before)
+    expected(before.borrowed === before.returned, "all is back")
+    expected(before.waiting + before.creating + before.destroying + before.inUse === 0, "nothing is under way")
+    if (kept && this.setting.onBorrow === undefined) expected(before.destroyed.failed === 0, "what was not hit is kept")
+    if (this.setting.onReturn !== undefined) {
+      expected(this.returnHooks >= before.borrowed, "onReturn runs for each borrow")
+      const most = this.setting.onBorrow === undefined ? before.borrowed : this.borrowHooks
+      expected(this.returnHooks <= most, "onReturn runs once")
+    }
+    const one = Effect.flatMap(Effect.all([Tools, Effect.scope]), ([tools, scope]) => tools.work(scope))
+    const all = Array.from({ length: this.setting.max }, () => Effect.scoped(one))
+    this.finish(Effect.all(all, { concurrency: "unbounded" }))
+    this.checkClosed()
+  }
+
+  /** Everything that was made is destroyed. */
+  checkClosed(): void {
+    this.finish(Effect.flatMap(Tools.pool, Pool.shutdown))
+    const after = this.finish(this.stats)
+    expected(this.violations.length === 0, this.violations.join())
+    expected(after.borrowed === after.returned, "all is back")
+    expected(after.size + after.creating + after.destroying + after.waiting === 0, "nothing is left")
+    expected(this.made === this.unmade, "all are destroyed")
+    this.finish(Scope.close(this.scope, Exit.void))
+  }
+}
+
+/**
+ * Runs it with an interruption at the first step, at the second, and so on, until it has ended before: with fibers that
+ * take turns, and with fibers that run as far as they can.
+ */
+const atEveryStep = (setting: Setting, run: (world: World) => void): void => {
+  for (const yields of [true, false]) {
+    for (let at = 1;; at++) {
+      const world = new World(setting, at, yields)
+      try {
+        run(world)
+      } catch (error) {
+        throw new Error(`at step ${at}${yields ? ", taking turns" : ""}: ${String(error)}`, { cause: error })
+      }
+      if (world.steps.count < at) {
+        assert.isAbove(at, 5, "there was something to interrupt")
+        break
+      }
+    }
+  }
+}
+
+// -----------------------------------------------------------------------------------------------------------------
+
+interface Form {
+  readonly run: (owner: object) => Effect.Effect<unknown, unknown, Tools>
+  /** Nothing that it does can be hit. */
+  readonly kept?: boolean
+}
+
+const call = (owner: object) => Effect.flatMap(Tools, (tools) => tools.work(owner))
+const touch = (owner: object) => Effect.flatMap(Tools, (tools) => tools.touch(owner))
+const raw = (owner: object) => Effect.flatMap(Tools.object, (tool) => tool.work(owner))
+const alone = (owner: object) => Tools.useObject((tool) => tool.work(owner))
+const perCall = (owner: object) => Effect.flatMap(Tools.perCall, (tools) => tools.work(owner))
+const rows = (owner: object) => Stream.runDrain(Stream.unwrap(Effect.map(Tools, (tools) => Stream.unwrap(tools.rows(owner)))))
+
+const forms: Record<string, Form> = {
+  "a forwarded call": { run: (owner) => Effect.scoped(call(owner)) },
+  "finished calls": { run: (owner) => Effect.scoped(Effect.andThen(touch(owner), Effect.andThen(steps, touch(owner)))), kept: true },
+  "calls side by side in one Scope": {
+    run: (owner) => Effect.scoped(Effect.all([call(owner), touch(owner), call(owner)], { concurrency: "unbounded" }))
+  },
+  "a unit and its nested Scopes": {
+    run: (owner) => Tools.scoped(Effect.andThen(Effect.scoped(call(owner)), Tools.scoped(touch(owner))))
+  },
+  "finished calls in a unit": {
+    run: (owner) => Tools.scoped(Effect.andThen(Effect.scoped(touch(owner)), Effect.andThen(steps, touch(owner)))),
+    kept: true
+  },
+  "useObject in a unit": { run: (owner) => Tools.scoped(Effect.scoped(alone(owner))) },
+  "perCall in a unit": { run: (owner) => Tools.scoped(perCall(owner)) },
+  "object": { run: (owner) => Effect.scoped(raw(owner)) },
+  "useObject": { run: alone },
+  "perCall": { run: perCall },
+  "a Stream": { run: rows }
+}
+
+const hooks = { onBorrow: () => steps, onReturn: () => steps }
+
+const settings: Record<string, Omit<Setting, "max">> = {
+  "plain": {},
+  "with onReturn": { onReturn: hooks.onReturn },
+  "with a borrowLimit": { borrowLimit: "1 hour" },
+  "with a borrowLimit, both hooks and checks": {
+    ...hooks,
+    borrowLimit: "1 hour",
+    healthAfterIdle: 0,
+    healthCheck: (tool) => tool.check()
+  }
+}
+
+/** The victim and the one behind it: whoever waits is served, whatever happens to the first. */
+const attackAndServe = (world: World, form: Form): void => {
+  const victim = world.attack(form.run({}))
+  const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
+  world.steps.run()
+  expected(victim.pollUnsafe() !== undefined, "the victim ends")
+  expected(next.pollUnsafe()?._tag === "Success", "the next is served")
+  world.check(form.kept === true && !("healthCheck" in settings))
+}
+
+describe("whoever is interrupted at any step", () => {
+  for (const [how, setting] of Object.entries(settings)) {
+    for (const [name, form] of Object.entries(forms)) {
+      it(`loses nothing while an object is idle: ${name}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => attackAndServe(world, form))
+      })
+
+      it(`loses nothing while it waits and is handed an object: ${name}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+          world.fork(Effect.scoped(Effect.andThen(touch({}), steps)))
+          attackAndServe(world, form)
+        })
+      })
+
+      it(`loses nothing while an object is created: ${name}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 2, min: 0 }, (world) => attackAndServe(world, form))
+      })
+
+      it(`lets the pool close at the same time: ${name}, ${how}`, () => {
+        atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+          const victim = world.attack(form.run({}))
+          const closing = world.fork(Effect.andThen(Effect.yieldNow, Effect.flatMap(Tools.pool, Pool.shutdown)))
+          world.steps.run()
+          expected(victim.pollUnsafe() !== undefined, "the victim ends")
+          expected(closing.pollUnsafe()?._tag === "Success", "the pool closes")
+          world.checkClosed()
+        })
+      })
+    }
+  }
+})
+
+describe("of callers that share a Scope", () => {
+  for (const [how, setting] of Object.entries(settings)) {
+    it(`one that is interrupted at any step takes nothing from the others: ${how}`, () => {
+      for (const min of [0, 1]) {
+        atEveryStep({ ...setting, max: 1, min }, (world) => {
+          const scope = Scope.makeUnsafe()
+          const owner = {}
+          const inScope = <A, E>(effect: Effect.Effect<A, E, Tools | Scope.Scope>) => Scope.provide(effect, scope)
+          const victim = world.attack(inScope(call(owner)))
+          const others = [touch, call].map((f) => world.fork(Effect.andThen(Effect.yieldNow, inScope(f(owner)))))
+          world.steps.run()
+          expected(victim.pollUnsafe() !== undefined, "the victim ends")
+          for (const other of others) expected(other.pollUnsafe()?._tag === "Success", "the others are served")
+          world.fork(Scope.close(scope, Exit.void))
+          world.steps.run()
+          world.check()
+        })
+      }
+    })
+
+    it(`one that is interrupted while their Scope closes leaves all well: ${how}`, () => {
+      atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+        const scope = Scope.makeUnsafe()
+        const victim = world.attack(Scope.provide(call({}), scope))
+        const closing = world.fork(Effect.andThen(Effect.yieldNow, Scope.close(scope, Exit.void)))
+        world.steps.run()
+        expected(victim.pollUnsafe() !== undefined, "the victim ends")
+        expected(closing.pollUnsafe()?._tag === "Success", "the Scope closes")
+        world.check()
+      })
+    })
+  }
+})
+
+describe("a promise", () => {
+  it("that is torn from its caller at any step is under way until it has ended, and its object is not lent before", async () => {
+    for (const form of ["Scope", "unit", "perCall"] as const) {
+      for (const yields of [true, false]) {
+        for (let at = 1;; at++) {
+          const world = new World({ max: 1, min: 1 }, at, yields)
+          const promised = (owner: object) => Effect.flatMap(Tools, (tools) => tools.promise(owner))
+          const owner = {}
+          const victim = world.attack<unknown, unknown>(
+            form === "Scope"
+              ? Effect.scoped(promised(owner))
+              : form === "unit"
+              ? Tools.scoped(Effect.scoped(promised(owner)))
+              : Effect.flatMap(Tools.perCall, (tools) => tools.promise(owner))
+          )
+          const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
+          for (let i = 0; i < 20; i++) {
+            world.steps.run()
+            await Promise.resolve()
+          }
+          expected(victim.pollUnsafe() !== undefined, `the victim ends: ${form} at ${at}`)
+          expected(next.pollUnsafe()?._tag === "Success", `the next is served: ${form} at ${at}`)
+          world.check()
+          if (world.steps.count < at) break
+        }
+      }
+    }
+  })
+})
