@@ -255,7 +255,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
           suspended = !suspended
           return suspended ? KeyedPool.suspend(pool) : KeyedPool.resume(pool)
         case 5:
-          return Effect.scoped(KeyedPool.poll(pool, someKey()))
+          return Effect.asVoid(Effect.forkChild(Effect.scoped(KeyedPool.poll(pool, someKey()))))
         default:
           return fibers.length === 0
             ? Effect.void
