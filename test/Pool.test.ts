@@ -11,7 +11,19 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Pool } from "../src/index.ts"
-import { checkServes, checkStats, defectOf, ended, hold, logs, reasonOf, settle, start, valueOf, Workshop } from "./utils.ts"
+import {
+  checkServes,
+  checkStats,
+  defectOf,
+  ended,
+  hold,
+  logs,
+  reasonOf,
+  settle,
+  start,
+  valueOf,
+  Workshop
+} from "./utils.ts"
 
 /** The message of the defect that the options are. */
 const refusal = (options: object): Effect.Effect<string, never, Scope.Scope> =>
@@ -348,7 +360,7 @@ describe("CreationNumber", () => {
       })
       const outer = yield* Pool.make({ acquire: inner, max: 2, min: 2 })
       const seen = yield* Effect.scoped(Effect.all([Pool.get(outer), Pool.get(outer)]))
-      assert.deepStrictEqual(seen.sort(), [[0, 0], [1, 0]])
+      assert.deepStrictEqual(seen.toSorted(), [[0, 0], [1, 0]])
     }))
 })
 
@@ -507,8 +519,18 @@ describe("stats", () => {
       const impatient = yield* start(Pool.use(pool, Effect.succeed, { timeout: "1 second" }))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(reasonOf(ended(impatient)), "BorrowTimeout")
-      const { borrowed, cancelled, created, createFailures, destroyed, healthChecks, hookFailures, rejected, returned, timeouts } =
-        yield* Pool.stats(pool)
+      const {
+        borrowed,
+        cancelled,
+        created,
+        createFailures,
+        destroyed,
+        healthChecks,
+        hookFailures,
+        rejected,
+        returned,
+        timeouts
+      } = yield* Pool.stats(pool)
       assert.deepStrictEqual(
         { borrowed, cancelled, created, createFailures, healthChecks, hookFailures, rejected, returned, timeouts },
         {

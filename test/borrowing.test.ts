@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,6 +27,8 @@ import {
   valueOf,
   Workshop
 } from "./utils.ts"
+
+class ConnectError extends Data.TaggedError("ConnectError")<{ readonly message: string }> {}
 
 const names = ["a", "b", "c", "d", "e", "f"]
 
@@ -98,7 +101,9 @@ describe("first come, first served", () => {
               ? Pool.use(pool, work)
               : i % 3 === 1
               ? Effect.scoped(Effect.flatMap(Pool.get(pool), work))
-              : Effect.scoped(Effect.flatMap(Pool.poll(pool), Option.match({ onNone: () => Effect.void, onSome: work })))
+              : Effect.scoped(
+                Effect.flatMap(Pool.poll(pool), Option.match({ onNone: () => Effect.void, onSome: work }))
+              )
           )
         )
       }
@@ -148,7 +153,20 @@ describe("objects", () => {
           throw new Error("nobody may ask")
         }
       })
-      const values = ["text", 0, 7n, true, Symbol("s"), null, undefined, NaN, Object.freeze({}), new Private(), trap, () => 1]
+      const values = [
+        "text",
+        0,
+        7n,
+        true,
+        Symbol("s"),
+        null,
+        undefined,
+        NaN,
+        Object.freeze({}),
+        new Private(),
+        trap,
+        () => 1
+      ]
       for (const value of values) {
         const pool = yield* Pool.make<unknown, never, never>({ acquire: Effect.succeed(value), max: 1 })
         yield* Pool.use(pool, (object) => Effect.sync(() => assert.isTrue(Object.is(object, value))))
@@ -437,11 +455,11 @@ describe("sharing", () => {
     Effect.gen(function*() {
       const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 3, min: 3, concurrency: 3 })
       const first = [yield* Pool.get(pool), yield* Pool.get(pool), yield* Pool.get(pool)]
-      assert.deepStrictEqual(first.map(({ id }) => id).sort(), [0, 1, 2])
+      assert.deepStrictEqual(first.map(({ id }) => id).toSorted(), [0, 1, 2])
       const scope = yield* Scope.make()
       const fourth = yield* Scope.provide(Pool.get(pool), scope)
       const rest = [yield* Pool.get(pool), yield* Pool.get(pool)]
-      assert.deepStrictEqual([fourth, ...rest].map(({ id }) => id).sort(), [0, 1, 2])
+      assert.deepStrictEqual([fourth, ...rest].map(({ id }) => id).toSorted(), [0, 1, 2])
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(yield* Pool.get(pool), fourth, "it has one borrower, the others two")
     }))
@@ -566,6 +584,63 @@ describe("timeouts", () => {
       assert.strictEqual((yield* Pool.stats(pool)).idle, 1)
     }))
 
+  it.effect("with a timeout of zero no hook and no check is begun, and the object stays idle", () =>
+    Effect.gen(function*() {
+      for (const hook of ["onBorrow", "healthCheck"] as const) {
+        let begun = 0
+        const acquire = new Workshop().acquire
+        const count = () => Effect.sync(() => ++begun > 0)
+        const pool = yield* Pool.make({ acquire, max: 1, healthAfterIdle: 0, maxWaiting: 0, [hook]: count })
+        for (
+          const borrow of [
+            Pool.use(pool, Effect.succeed, { timeout: 0 }),
+            Effect.scoped(Pool.get(pool, { timeout: 0 }))
+          ]
+        ) {
+          assert.strictEqual(reasonOf(yield* Effect.exit(borrow)), "BorrowTimeout", hook)
+        }
+        const stats = yield* Pool.stats(pool)
+        assert.deepStrictEqual([begun, stats.idle, stats.borrowed, stats.timeouts], [0, 1, 0, 2], hook)
+        yield* Pool.use(pool, Effect.succeed)
+        assert.strictEqual(begun, 1, hook)
+      }
+    }))
+
+  it.effect("createTimeout comes before a borrowTimeout of the same moment", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({
+        acquire: Effect.never,
+        max: 1,
+        min: 0,
+        createTimeout: "5 seconds",
+        borrowTimeout: "5 seconds"
+      })
+      const waiter = yield* start(hold(pool, 0))
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(reasonOf(ended(waiter)), "CreateTimeout")
+    }))
+
+  it.effect("what must first be destroyed at the moment of the deadline comes too late", () =>
+    Effect.gen(function*() {
+      const workshop = new Workshop()
+      const pool = yield* Pool.make({ acquire: workshop.acquire, max: 1, borrowLimit: "5 seconds" })
+      const holder = yield* start(hold(pool, "1 hour"))
+      const waiter = yield* start(Pool.use(pool, Effect.succeed, { timeout: "5 seconds" }))
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(reasonOf(ended(holder)), "Revoked")
+      assert.strictEqual(reasonOf(ended(waiter)), "BorrowTimeout")
+      assert.deepStrictEqual([workshop.made, (yield* Pool.stats(pool)).idle], [2, 1])
+    }))
+
+  it.effect("an object that comes back at the moment of the deadline serves the waiter", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 1, borrowTimeout: "5 seconds" })
+      yield* start(hold(pool, "5 seconds"))
+      const waiter = yield* start(Pool.use(pool, Effect.succeed))
+      yield* TestClock.adjust("5 seconds")
+      valueOf(waiter)
+    }))
+
   it.effect("what must first be created at the moment of the deadline comes too late", () =>
     Effect.gen(function*() {
       const workshop = new Workshop()
@@ -623,6 +698,17 @@ describe("maxWaiting", () => {
       assert.strictEqual(reasonOf(yield* Effect.exit(hold(pool, 0))), "QueueFull")
       yield* TestClock.adjust("1 second")
       for (const fiber of fibers) valueOf(fiber)
+    }))
+
+  it.effect("counts those who wait for the next attempt in an outage", () =>
+    Effect.gen(function*() {
+      const createRetry = Schedule.spaced("1 second")
+      const pool = yield* Pool.make({ acquire: Effect.fail("down"), max: 3, min: 0, maxWaiting: 1, createRetry })
+      assert.deepStrictEqual(yield* Effect.exit(hold(pool, 0)), Exit.fail("down"))
+      const waiter = yield* start(hold(pool, 0))
+      assert.strictEqual(reasonOf(yield* Effect.exit(hold(pool, 0))), "QueueFull")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(ended(waiter), Exit.fail("down"))
     }))
 
   it.effect("a zero timeout does not make up for a full queue, and a borrower that an idle object serves meets neither", () =>
@@ -909,7 +995,7 @@ describe("creations that fail", () => {
     Effect.gen(function*() {
       const workshop = new Workshop()
       let up = true
-      const acquire = Effect.suspend(() => up ? workshop.acquire : Effect.fail(new Error("connection refused")))
+      const acquire = Effect.suspend(() => up ? workshop.acquire : Effect.fail(new ConnectError({ message: "connection refused" })))
       const pool = yield* Pool.make({ acquire, max: 2, borrowTimeout: "1 second", name: "app/Database" })
       up = false
       yield* Pool.get(pool)
@@ -917,7 +1003,10 @@ describe("creations that fail", () => {
       yield* TestClock.adjust("1 second")
       const { message, reason } = poolError(ended(waiter))
       assert.strictEqual(reason._tag, "BorrowTimeout")
-      assert.match(message, /^Pool "app\/Database": no object within 1s \(1 of 2 in use, 1 waiting, longest held 1s by fiber #\d+\); last creation failure: .*connection refused$/)
+      assert.match(
+        message,
+        /^Pool "app\/Database": no object within 1s \(1 of 2 in use, 1 waiting, longest held 1s by fiber #\d+\); last creation failure: .*connection refused$/
+      )
       up = true
       yield* TestClock.adjust("10 seconds")
       const scope = yield* Scope.make()
@@ -989,9 +1078,7 @@ describe("creations that take too long", () => {
     return Effect.gen(function*() {
       const workshop = new Workshop()
       let attempts = 0
-      const acquire = Effect.suspend(() =>
-        ++attempts === 1 ? Effect.uninterruptible(Effect.never) : workshop.acquire
-      )
+      const acquire = Effect.suspend(() => ++attempts === 1 ? Effect.uninterruptible(Effect.never) : workshop.acquire)
       const pool = yield* Pool.make({
         acquire,
         max: 1,
@@ -1162,7 +1249,7 @@ describe("bodies", () => {
     Effect.gen(function*() {
       const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 2 })
       const both = yield* Pool.use(pool, (a) => Pool.use(pool, (b) => Effect.succeed([a.id, b.id])))
-      assert.deepStrictEqual(both.sort(), [0, 1])
+      assert.deepStrictEqual(both.toSorted(), [0, 1])
     }))
 
   it.effect("that interrupt themselves lose nothing", () =>
@@ -1192,7 +1279,7 @@ describe("bodies", () => {
       const once = Pool.use(pool, ({ id }) => Effect.as(Effect.sleep("1 second"), id))
       const all = yield* start(Effect.all([once, once, once], { concurrency: "unbounded" }))
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual([...valueOf(all)].sort(), [0, 1, 2])
+      assert.deepStrictEqual([...valueOf(all)].toSorted(), [0, 1, 2])
     }))
 
   it.effect("run with the services and the Scope of the caller", () =>
@@ -1204,6 +1291,33 @@ describe("bodies", () => {
         assert.isFalse(closed)
       }))
       assert.isTrue(closed)
+    }))
+})
+
+describe("many borrowers", () => {
+  it.effect("ten thousand pass one object on, and the stack does not grow", () =>
+    Effect.gen(function*() {
+      for (const borrowLimit of [Duration.infinity, "1 hour"] as const) {
+        const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 1, borrowLimit })
+        let served = 0
+        yield* Effect.replicateEffect(Pool.use(pool, () => Effect.sync(() => served++)), 10_000, {
+          concurrency: "unbounded"
+        })
+        const scoped = Effect.scoped(Effect.andThen(Pool.get(pool), Effect.sync(() => served++)))
+        yield* Effect.replicateEffect(scoped, 1000, { concurrency: "unbounded" })
+        assert.strictEqual(served, 11_000)
+      }
+    }))
+
+  it.effect("a pool can be used in a program that runs synchronously", () =>
+    Effect.sync(() => {
+      const program = Effect.gen(function*() {
+        const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 1, onReturn: () => Effect.void })
+        const used = yield* Pool.use(pool, ({ id }) => Effect.succeed(id))
+        const got = yield* Effect.scoped(Pool.get(pool))
+        return [used, got.id]
+      })
+      assert.deepStrictEqual(Effect.runSync(Effect.scoped(program)), [0, 0])
     }))
 })
 
@@ -1294,10 +1408,10 @@ describe("returning", () => {
     const { entries, layer } = logs()
     return Effect.gen(function*() {
       const workshop = new Workshop()
-      const acquire = Effect.tap(workshop.acquire, ({ id }) =>
-        Effect.addFinalizer(() =>
-          id === 0 ? Effect.never : Effect.void
-        ))
+      const acquire = Effect.tap(
+        workshop.acquire,
+        ({ id }) => Effect.addFinalizer(() => id === 0 ? Effect.never : Effect.void)
+      )
       const pool = yield* Pool.make({ acquire, max: 1, destroyTimeout: "5 seconds", name: "app/Database" })
       const thing = yield* Pool.use(pool, Effect.succeed)
       yield* Pool.invalidate(pool, thing)
@@ -1393,7 +1507,7 @@ describe("Scopes", () => {
       const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 3 })
       yield* Effect.scoped(Effect.gen(function*() {
         const ids = [(yield* Pool.get(pool)).id, (yield* Pool.get(pool)).id, (yield* Pool.get(pool)).id]
-        assert.deepStrictEqual(ids.sort(), [0, 1, 2])
+        assert.deepStrictEqual(ids.toSorted(), [0, 1, 2])
       }))
       assert.strictEqual((yield* Pool.stats(pool)).idle, 3)
     }))
@@ -1436,6 +1550,35 @@ describe("borrowing inside of what the pool runs", () => {
       assert.strictEqual(valueOf(fiber), "object")
       assert.deepStrictEqual(answers, ["BorrowTimeout", "BorrowTimeout", "true"])
       yield* checkServes(pool, 1)
+    }))
+
+  it.effect("acquire may borrow of another pool, for the life of its object", () =>
+    Effect.gen(function*() {
+      const inner = yield* Pool.make({ acquire: new Workshop().acquire, max: 2 })
+      const outer = yield* Pool.make({ acquire: Pool.get(inner), max: 2, min: 0 })
+      const lent = yield* Pool.use(outer, Effect.succeed)
+      assert.strictEqual((yield* Pool.stats(inner)).inUse, 1)
+      yield* Pool.invalidate(outer, lent)
+      assert.strictEqual((yield* Pool.stats(inner)).inUse, 0)
+      yield* Pool.use(outer, Effect.succeed)
+    }))
+
+  it.effect("a hook that borrows of its own pool is answered", () =>
+    Effect.gen(function*() {
+      let pool: Pool.Pool<Thing> | undefined
+      const answers: Array<string> = []
+      const ask = () =>
+        Effect.gen(function*() {
+          answers.push(reasonOf(yield* Effect.exit(Pool.use(pool!, () => Effect.void, { timeout: 0 }))))
+          answers.push(reasonOf(yield* Effect.exit(Effect.scoped(Pool.get(pool!)))))
+          answers.push(String(Option.isNone(yield* Effect.scoped(Pool.poll(pool!)))))
+        })
+      const acquire = new Workshop().acquire
+      pool = yield* Pool.make({ acquire, max: 1, maxWaiting: 0, onBorrow: ask, onReturn: ask })
+      yield* Pool.use(pool, () => Effect.void)
+      assert.deepStrictEqual(answers, ["QueueFull", "QueueFull", "true", "QueueFull", "QueueFull", "true"])
+      const after = yield* Pool.stats(pool)
+      assert.deepStrictEqual([after.hookFailures, after.idle], [0, 1])
     }))
 
   it.effect("a finalizer may use the pool", () =>
@@ -1549,6 +1692,38 @@ describe("errors", () => {
     }))
 })
 
+describe("holders", () => {
+  it.effect("are the fibers that called, also where a body runs in a fiber of its own", () =>
+    Effect.gen(function*() {
+      const options = {
+        acquire: new Workshop().acquire,
+        max: 2,
+        min: 2,
+        borrowLimit: "1 hour",
+        borrowTimeout: 0
+      } as const
+      const pool = yield* Pool.make(options)
+      const nested = Pool.use(pool, () => Effect.withSpan(Pool.use(pool, () => Effect.never), "inner"))
+      const fiber = yield* start(Effect.withSpan(nested, "outer"))
+      const { holders } = poolError(yield* Effect.exit(hold(pool, 0))).reason as PoolError.BorrowTimeout
+      assert.deepStrictEqual(holders.map((holder) => [holder.fiber, holder.span]), [
+        [fiber.id, "outer"],
+        [fiber.id, "inner"]
+      ])
+    }))
+
+  it.effect("have no span where there is none", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({ acquire: new Workshop().acquire, max: 1, borrowTimeout: 0 })
+      const fiber = yield* start(hold(pool, "1 hour"))
+      const error = poolError(yield* Effect.exit(hold(pool, 0)))
+      const expected = `no object within 0ms (1 of 1 in use, 1 waiting, longest held 0ms by fiber #${fiber.id})`
+      assert.strictEqual(error.message, `Pool "pool": ${expected}`)
+      const { holders: [holder] } = error.reason as PoolError.BorrowTimeout
+      assert.isFalse("span" in holder! || "traceId" in holder || "object" in holder || "key" in holder)
+    }))
+})
+
 describe("nested borrowing", () => {
   it.effect("is a warning that names both spans, once for a borrow, where the fiber must wait for a return", () => {
     const { entries, layer } = logs()
@@ -1602,7 +1777,6 @@ describe("nested borrowing", () => {
   })
 })
 
-
 describe("time", () => {
   it.effect("a pool with no deadline ahead sleeps on nothing", () =>
     Effect.gen(function*() {
@@ -1630,7 +1804,13 @@ describe("time", () => {
         // a timer that was set for a borrow may run to its end
         yield* TestClock.adjust("30 seconds")
         assert.strictEqual(sleeping(), 0, "after a wait")
-        yield* start(Effect.andThen(Effect.sleep("1 second"), Effect.void))
+        const lent = yield* start(hold(pool, Duration.infinity))
+        const second = yield* start(hold(pool, Duration.infinity))
+        yield* TestClock.adjust("1 second")
+        const patient = yield* start(Pool.use(pool, Effect.succeed, { timeout: Duration.infinity }))
+        assert.strictEqual((yield* Pool.stats(pool)).waiting, 1)
+        assert.strictEqual(sleeping(), 2, "the two bodies, and nothing for one that waits without a limit")
+        yield* Fiber.interruptAll([patient, lent, second])
         const closing = yield* start(Pool.shutdown(pool))
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(closing)

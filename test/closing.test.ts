@@ -11,7 +11,19 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { Pool } from "../src/index.ts"
 import type { Thing } from "./utils.ts"
-import { checkStats, countingSleeps, defectOf, ended, hold, logs, reasonOf, settle, start, valueOf, Workshop } from "./utils.ts"
+import {
+  checkStats,
+  countingSleeps,
+  defectOf,
+  ended,
+  hold,
+  logs,
+  reasonOf,
+  settle,
+  start,
+  valueOf,
+  Workshop
+} from "./utils.ts"
 
 /** Everything that was made has been unmade, and the pool says the same. */
 const checkEmpty = (pool: Pool.Pool<Thing, unknown>, workshop: Workshop) =>
@@ -258,7 +270,8 @@ describe("what cannot end before the closing does", () => {
     Effect.gen(function*() {
       const workshop = new Workshop()
       const pool = yield* Pool.make({ acquire: workshop.acquire, max: 3 })
-      yield* Pool.use(pool, () => Pool.use(pool, () => Effect.scoped(Effect.andThen(Pool.get(pool), Pool.shutdown(pool)))))
+      yield* Pool.use(pool, () =>
+        Pool.use(pool, () => Effect.scoped(Effect.andThen(Pool.get(pool), Pool.shutdown(pool)))))
       yield* checkEmpty(pool, workshop)
     }))
 
@@ -383,6 +396,21 @@ describe("shutdownTimeout", () => {
       assert.strictEqual(returned, 0)
       const stats = yield* Pool.stats(pool)
       assert.deepStrictEqual([stats.borrowed, stats.returned, stats.destroyed.shutdown], [2, 2, 2])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a shared object is destroyed once, and all that hold it are logged", () => {
+    const { entries, layer } = logs()
+    return Effect.gen(function*() {
+      const workshop = new Workshop()
+      const options = { max: 1, concurrency: 3, shutdownTimeout: "5 seconds" } as const
+      const pool = yield* Pool.make({ acquire: workshop.acquire, ...options })
+      for (let i = 0; i < 3; i++) yield* start(hold(pool, "1 hour"))
+      const closing = yield* start(Pool.shutdown(pool))
+      yield* TestClock.adjust("5 seconds")
+      valueOf(closing)
+      assert.strictEqual(entries.length, 3)
+      yield* checkEmpty(pool, workshop)
     }).pipe(Effect.provide(layer))
   })
 
@@ -587,13 +615,15 @@ describe("shutdown", () => {
       const pool = yield* Pool.make({ acquire: workshop.acquire, max: 2 })
       const other = yield* start(hold(pool, "2 seconds"))
       const caller = yield* start(
-        Pool.use(pool, () => Effect.andThen(Effect.timeoutOption(Pool.shutdown(pool), "1 second"), Effect.sleep("3 seconds")))
+        Pool.use(pool, () => Effect.onInterrupt(Pool.shutdown(pool), () => Effect.sleep("3 seconds")))
       )
-      yield* TestClock.adjust("3 seconds")
+      yield* TestClock.adjust("1 second")
+      caller.interruptUnsafe()
+      yield* TestClock.adjust("2 seconds")
       valueOf(other)
       assert.strictEqual(workshop.alive, 1)
       yield* TestClock.adjust("1 second")
-      valueOf(caller)
+      assert.isDefined(ended(caller))
       yield* checkEmpty(pool, workshop)
     }))
 
@@ -651,7 +681,11 @@ describe("shutdown", () => {
       }
       valueOf(holder)
       valueOf(closing)
-      assert.deepStrictEqual((yield* Fiber.join(events)).map((event) => event._tag), ["Returned", "Destroyed", "Closed"])
+      assert.deepStrictEqual((yield* Fiber.join(events)).map((event) => event._tag), [
+        "Returned",
+        "Destroyed",
+        "Closed"
+      ])
       yield* checkEmpty(pool, workshop)
       assert.strictEqual(workshop.made, 1)
     }))

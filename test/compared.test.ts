@@ -63,7 +63,9 @@ describe("what Effect's own pool leaves to be desired", () => {
       const holders = []
       for (let i = 0; i < 2; i++) {
         holders.push(
-          yield* start(Pool.use(pool, (thing) => Effect.andThen(Pool.invalidate(pool, thing), Effect.sleep("1 second"))))
+          yield* start(
+            Pool.use(pool, (thing) => Effect.andThen(Pool.invalidate(pool, thing), Effect.sleep("1 second")))
+          )
         )
       }
       const waiters = [yield* start(hold(pool, 0)), yield* start(hold(pool, 0)), yield* start(hold(pool, 0))]

@@ -113,8 +113,9 @@ class World {
       acquire: Effect.andThen(steps, Effect.andThen(this.workshop.acquire, (thing) => Effect.as(steps, thing))),
       onBorrow: onBorrow &&
         ((thing: Thing) => Effect.andThen(onBorrow(thing), Effect.sync(() => this.borrowHooks++))),
-      onReturn: onReturn && ((thing: Thing, exit: Exit.Exit<unknown, unknown>) =>
-        Effect.andThen(Effect.sync(() => this.returnHooks++), onReturn(thing, exit)))
+      onReturn: onReturn &&
+        ((thing: Thing, exit: Exit.Exit<unknown, unknown>) =>
+          Effect.andThen(Effect.sync(() => this.returnHooks++), onReturn(thing, exit)))
     })
     const maker = this.fork(Effect.map(make, (pool) => void (this.pool = pool)))
     this.steps.run()
@@ -202,9 +203,10 @@ class World {
 
 /**
  * Runs it with an interruption at the first step, at the second, and so on, until it has ended before: with fibers that
- * take turns, and where `also` says so, with fibers that run as far as they can.
+ * take turns, and where `also` says so, with fibers that run as far as they can. How many runs that takes.
  */
-const atEveryStep = (setting: Setting, run: (world: World) => void, also?: "in one go"): void => {
+const atEveryStep = (setting: Setting, run: (world: World) => void, also?: "in one go"): number => {
+  let runs = 0
   for (const yields of also === undefined ? [true] : [true, false]) {
     for (let at = 1;; at++) {
       const world = new World(setting, at, yields)
@@ -213,12 +215,11 @@ const atEveryStep = (setting: Setting, run: (world: World) => void, also?: "in o
       } catch (error) {
         throw new Error(`at step ${at}${yields ? ", taking turns" : ""}: ${String(error)}`, { cause: error })
       }
-      if (world.steps.count < at) {
-        assert.isAbove(at, 5, "there was something to interrupt")
-        break
-      }
+      runs++
+      if (world.steps.count < at) break
     }
   }
+  return runs
 }
 
 // -----------------------------------------------------------------------------------------------------------------
@@ -264,32 +265,38 @@ describe("a borrower that is interrupted at any step", () => {
   for (const [how, setting] of Object.entries(settings)) {
     for (const [form, borrow] of Object.entries(borrows)) {
       it(`loses nothing while an object is idle: ${form}, ${how}`, () => {
-        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => attackAndServe(world, borrow(world)))
+        assert.isAbove(atEveryStep({ ...setting, max: 1, min: 1 }, (world) => attackAndServe(world, borrow(world))), 5)
       })
 
       it(`loses nothing while it waits and is handed an object: ${form}, ${how}`, () => {
-        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
-          const { concurrency = 1 } = setting
-          for (let i = 0; i < concurrency; i++) {
-            world.fork(Pool.use(world.pool, () => world.gate.await))
-          }
-          attackAndServe(world, borrow(world))
-        }, "in one go")
+        assert.isAbove(
+          atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+            const { concurrency = 1 } = setting
+            for (let i = 0; i < concurrency; i++) {
+              world.fork(Pool.use(world.pool, () => world.gate.await))
+            }
+            attackAndServe(world, borrow(world))
+          }, "in one go"),
+          5
+        )
       })
 
       it(`loses nothing while an object is created: ${form}, ${how}`, () => {
-        atEveryStep({ ...setting, max: 2, min: 0 }, (world) => attackAndServe(world, borrow(world)))
+        assert.isAbove(atEveryStep({ ...setting, max: 2, min: 0 }, (world) => attackAndServe(world, borrow(world))), 5)
       })
 
       it(`lets the pool close at the same time: ${form}, ${how}`, () => {
-        atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
-          const victim = world.attack(borrow(world))
-          const closing = world.fork(Effect.andThen(Effect.yieldNow, Pool.shutdown(world.pool)))
-          world.steps.run()
-          expected(victim.pollUnsafe() !== undefined, "the victim ends")
-          expected(closing.pollUnsafe()?._tag === "Success", "the pool closes")
-          world.checkClosed()
-        })
+        assert.isAbove(
+          atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+            const victim = world.attack(borrow(world))
+            const closing = world.fork(Effect.andThen(Effect.yieldNow, Pool.shutdown(world.pool)))
+            world.steps.run()
+            expected(victim.pollUnsafe() !== undefined, "the victim ends")
+            expected(closing.pollUnsafe()?._tag === "Success", "the pool closes")
+            world.checkClosed()
+          }),
+          5
+        )
       })
     }
   }
@@ -298,68 +305,101 @@ describe("a borrower that is interrupted at any step", () => {
 describe("interrupted at any step", () => {
   for (const [how, setting] of Object.entries(settings)) {
     it(`a holder gives its object back, and those that wait are served: ${how}`, () => {
-      atEveryStep({ ...setting, max: 1, min: 0 }, (world) => {
-        attackAndServe(world, Pool.use(world.pool, (thing) => Effect.andThen(world.work(thing), world.work(thing))))
-      })
+      assert.isAbove(
+        atEveryStep({ ...setting, max: 1, min: 0 }, (world) => {
+          attackAndServe(world, Pool.use(world.pool, (thing) => Effect.andThen(world.work(thing), world.work(thing))))
+        }),
+        5
+      )
     })
 
     it(`whoever closes the pool does not stop its closing: ${how}`, () => {
-      atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
-        const holder = world.fork(Pool.use(world.pool, () => world.gate.await))
-        const waiter = world.fork(Pool.use(world.pool, () => world.gate.await))
-        const caller = world.attack(Pool.shutdown(world.pool))
-        world.steps.run()
-        Effect.runSync(world.gate.open)
-        world.steps.run()
-        for (const fiber of [holder, waiter, caller]) expected(fiber.pollUnsafe() !== undefined, "it ends")
-        world.checkClosed()
-      })
+      assert.isAbove(
+        atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+          const holder = world.fork(Pool.use(world.pool, () => world.gate.await))
+          const waiter = world.fork(Pool.use(world.pool, () => world.gate.await))
+          const caller = world.attack(Pool.shutdown(world.pool))
+          world.steps.run()
+          Effect.runSync(world.gate.open)
+          world.steps.run()
+          for (const fiber of [holder, waiter, caller]) expected(fiber.pollUnsafe() !== undefined, "it ends")
+          world.checkClosed()
+        }),
+        5
+      )
     })
 
     it(`whoever closes the pool inside of a body ends: ${how}`, () => {
-      atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
-        const caller = world.attack(Pool.use(world.pool, () => Pool.shutdown(world.pool)))
-        world.steps.run()
-        expected(caller.pollUnsafe() !== undefined, "it ends")
-        world.checkClosed()
-      })
+      assert.isAbove(
+        atEveryStep({ ...setting, max: 2, min: 1 }, (world) => {
+          const caller = world.attack(Pool.use(world.pool, () => Pool.shutdown(world.pool)))
+          world.steps.run()
+          expected(caller.pollUnsafe() !== undefined, "it ends")
+          world.checkClosed()
+        }),
+        5
+      )
     })
 
     it(`a waiter whose Scope closes at the same time passes its turn on: ${how}`, () => {
-      atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
-        const { concurrency = 1 } = setting
-        for (let i = 0; i < concurrency; i++) world.fork(Pool.use(world.pool, () => world.gate.await))
-        const scope = Scope.makeUnsafe()
-        world.fork(Effect.andThen(steps, Scope.close(scope, Exit.void)))
-        attackAndServe(world, Scope.provide(Effect.flatMap(Pool.get(world.pool), world.work), scope))
-      })
+      assert.isAbove(
+        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+          const { concurrency = 1 } = setting
+          for (let i = 0; i < concurrency; i++) world.fork(Pool.use(world.pool, () => world.gate.await))
+          const scope = Scope.makeUnsafe()
+          world.fork(Effect.andThen(steps, Scope.close(scope, Exit.void)))
+          attackAndServe(world, Scope.provide(Effect.flatMap(Pool.get(world.pool), world.work), scope))
+        }),
+        5
+      )
     })
   }
 
   it("a body that runs in a fiber of its own is interrupted with its caller, and waited for", () => {
-    atEveryStep({ max: 1, min: 1, borrowLimit: "1 hour" }, (world) => {
-      let running = 0
-      const body = Effect.acquireUseRelease(
-        Effect.sync(() => running++),
-        () => Effect.andThen(steps, steps),
-        () => Effect.andThen(steps, Effect.sync(() => running--))
+    assert.isAbove(
+      atEveryStep({ max: 1, min: 1, borrowLimit: "1 hour" }, (world) => {
+        let running = 0
+        const body = Effect.acquireUseRelease(
+          Effect.sync(() => running++),
+          () => Effect.andThen(steps, steps),
+          () => Effect.andThen(steps, Effect.sync(() => running--))
+        )
+        const victim = world.attack(Pool.use(world.pool, () => body))
+        victim.addObserver(() => expected(running === 0, "the body has ended"))
+        world.steps.run()
+        expected(victim.pollUnsafe() !== undefined, "the victim ends")
+        world.check()
+      }),
+      5
+    )
+  })
+
+  it("a borrower that comes again and again loses nothing, whichever of its borrows is hit", () => {
+    for (const setting of [{}, { onReturn }, { onBorrow, onReturn }]) {
+      assert.isAbove(
+        atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+          world.fork(Pool.use(world.pool, () => world.gate.await))
+          const { get, use } = { get: borrows["get"]!(world), use: borrows["use"]!(world) }
+          attackAndServe(world, Effect.all([use, get, use, get, use]))
+        }),
+        5
       )
-      const victim = world.attack(Pool.use(world.pool, () => body))
-      victim.addObserver(() => expected(running === 0, "the body has ended"))
-      world.steps.run()
-      expected(victim.pollUnsafe() !== undefined, "the victim ends")
-      world.check()
-    })
+    }
   })
 
   it("of two objects of one fiber both come back", () => {
-    atEveryStep({ max: 2, min: 0, onReturn }, (world) => {
-      attackAndServe(
-        world,
-        Pool.use(world.pool, (a) =>
-          Effect.scoped(Effect.flatMap(Pool.get(world.pool), (b) =>
-            Effect.andThen(world.work(a), world.work(b)))))
-      )
-    })
+    assert.isAbove(
+      atEveryStep({ max: 2, min: 0, onReturn }, (world) => {
+        attackAndServe(
+          world,
+          Pool.use(
+            world.pool,
+            (a) =>
+              Effect.scoped(Effect.flatMap(Pool.get(world.pool), (b) => Effect.andThen(world.work(a), world.work(b))))
+          )
+        )
+      }),
+      5
+    )
   })
 })

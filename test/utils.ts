@@ -89,8 +89,7 @@ export const defectOf = (exit: Exit.Exit<unknown, unknown> | undefined): string 
 export const hold = <A, E>(
   pool: Pool.Pool<A, E>,
   duration: Duration.Input
-): Effect.Effect<A, E | PoolError.PoolError> =>
-  Pool.use(pool, (object) => Effect.as(Effect.sleep(duration), object))
+): Effect.Effect<A, E | PoolError.PoolError> => Pool.use(pool, (object) => Effect.as(Effect.sleep(duration), object))
 
 export interface Logged {
   readonly level: string

@@ -2099,10 +2099,10 @@ export class History {
       case 3:
         return this.resize()
       case 4:
-        if (dice.chance(50)) return
+        if (dice.chance(20)) return
         return this.step("suspend", () => machine.suspend(this.now), () => model.suspend())
       case 5:
-        return this.resume()
+        return dice.chance(50) ? this.resume() : this.poll()
       case 6: {
         const client = this.someone("holding")
         if (client === undefined) return
@@ -2145,8 +2145,8 @@ export class History {
 
   private shutDown(): void {
     const { dice, machine, model } = this
-    if (dice.chance(10)) return this.step("abandon", () => machine.abandon(this.now), () => model.abandon())
-    if (dice.chance(10)) return this.step("leave all", () => machine.leaveAll(this.now), () => model.leaveAll())
+    if (dice.chance(25)) return this.step("abandon", () => machine.abandon(this.now), () => model.abandon())
+    if (dice.chance(25)) return this.step("leave all", () => machine.leaveAll(this.now), () => model.leaveAll())
     const client = this.someone("holding")
     if (client === undefined) return
     this.step(
@@ -2217,7 +2217,7 @@ export class History {
     else if (chosen < 960) this.control()
     else if (chosen < 997) {
       if (this.machine.closed) this.shutDown()
-      else if (this.machine.suspended) this.resume()
+      else if (this.machine.suspended && dice.chance(40)) this.resume()
       else this.complete()
     } else if (chosen < 998) this.close()
     this.drain()

@@ -49,6 +49,8 @@ export interface Load {
   readonly borrowers: number
   /** Creations that fail, bodies that die, interruptions, evictions, new bounds. */
   readonly turmoil: boolean
+  /** So many more keys, each of which keeps a place for a creation that never ends. */
+  readonly stuck: number
 }
 
 export interface Outcome {
@@ -63,8 +65,9 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
   Effect.gen(function*() {
     const random = new Random(seed)
     const problems: Array<string> = []
-    let max = random.pick([1, 2, 3, 10, 30, 60])
+    let max = load.stuck + random.pick([1, 2, 3, 10, 30, 60])
     let maxPerKey = random.chance(0.5) ? max : random.int(1, max)
+    const isStuck = (key: string) => key.startsWith("stuck")
     const minPerKey = random.chance(0.7) ? 0 : random.int(0, Math.min(2, maxPerKey))
     const concurrency = random.pick([1, 1, 1, 2, 3])
     const longestHold = random.pick([0, 5, 30])
@@ -83,7 +86,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
     const acquire = (key: string): Effect.Effect<Thing, "refused", Scope.Scope> =>
       Effect.flatMap(Effect.service(Pool.CreationNumber), (id) =>
         Effect.andThen(
-          pause(random.int(0, longestCreation)),
+          isStuck(key) ? Effect.never : pause(random.int(0, longestCreation)),
           Effect.suspend(() =>
             fails(key) ? Effect.fail("refused" as const) : Effect.acquireRelease(
               Effect.sync(() => {
@@ -120,6 +123,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
       ...(random.chance(0.2) ? { maxCreating: random.int(1, 3) } : undefined),
       order: random.pick(["lifo", "fifo"]),
       borrowTimeout: load.turmoil ? 2000 : "1 hour",
+      createTimeout: load.stuck > 0 ? "1 hour" : "10 seconds",
       createRetry: Schedule.spaced(random.pick([0, 20, 100])),
       shutdownTimeout: 0
     })
@@ -145,7 +149,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
       let own = 0
       for (const each of waiting) if (each.key === key) own++
       // objects that are shared serve one key only: among many keys a place is worth no more for it
-      const allowed = turn * (Math.ceil(waiting.size / max) + own + 3)
+      const allowed = turn * (Math.ceil(waiting.size / (max - load.stuck)) + own + 3)
       const borrower = { key, arrived: arrivals++, at: time(), allowed }
       waiting.add(borrower)
       return borrower
@@ -196,9 +200,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
       const { core } = of(pool)
       const { machine } = core
       if (machine.places !== places) problems.push("places are miscounted")
-      if (stats.waiting !== waiting.size) {
-        problems.push(`${stats.waiting} wait, not ${waiting.size}`)
-      }
+      if (stats.waiting !== waiting.size + load.stuck) problems.push(`${stats.waiting} wait, not ${waiting.size}`)
       const full = machine.places >= max
       for (const group of machine.groups.values()) {
         const places = group.slots.length
@@ -216,6 +218,11 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
     // ---- the run
 
     const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
+    const stuck: Array<Fiber.Fiber<unknown, unknown>> = []
+    for (let i = 0; i < load.stuck; i++) {
+      const stays = KeyedPool.use(pool, `stuck ${i}`, () => Effect.void)
+      stuck.push(yield* Effect.forkChild(stays, { startImmediately: true }))
+    }
     /** Until nobody goes on without time. */
     const calm = Effect.gen(function*() {
       const { machine } = of(pool).core
@@ -284,6 +291,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
 
     // ---- nothing is left behind
 
+    yield* Fiber.interruptAll(stuck)
     yield* KeyedPool.evict(pool)
     yield* TestClock.adjust("1 minute")
     const { core, existing } = of(pool)

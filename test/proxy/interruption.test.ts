@@ -115,6 +115,10 @@ class Tool {
     }))
   }
 
+  hang(): Promise<never> {
+    return new Promise(() => {})
+  }
+
   rows(owner: object): Stream.Stream<void> {
     return Stream.fromEffect(this.work(owner))
   }
@@ -325,8 +329,8 @@ const attackAndServe = (world: World, form: Form): void => {
 describe("whoever is interrupted at any step", () => {
   for (const [how, setting] of Object.entries(settings)) {
     for (const [name, form] of Object.entries(forms)) {
-      const isRich = setting.onBorrow !== undefined
-      if (form.mixed === true && !isRich) continue
+      const [isPlain, isRich] = [how === "plain", setting.onBorrow !== undefined]
+      if (!isRich && (form.mixed === true || (!isPlain && form.run !== forms["a forwarded call"].run))) continue
 
       it(`loses nothing while it waits and is handed an object: ${name}, ${how}`, () => {
         atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
@@ -335,7 +339,7 @@ describe("whoever is interrupted at any step", () => {
         })
       })
 
-      if (form.mixed === true || (!isRich && how !== "plain")) continue
+      if (form.mixed === true || !(isPlain || isRich)) continue
 
       it(`loses nothing while an object is idle: ${name}, ${how}`, () => {
         atEveryStep({ ...setting, max: 1, min: 1 }, (world) => attackAndServe(world, form), "in one go")
@@ -360,7 +364,8 @@ describe("whoever is interrupted at any step", () => {
 })
 
 describe("of callers that share a Scope", () => {
-  for (const [how, setting] of Object.entries(settings)) {
+  for (const how of ["plain", "with a borrowLimit, hooks and checks"]) {
+    const setting = settings[how]
     it(`one that is interrupted at any step takes nothing from the others: ${how}`, () => {
       for (const min of [0, 1]) {
         atEveryStep({ ...setting, max: 1, min }, (world) => {
@@ -394,31 +399,31 @@ describe("of callers that share a Scope", () => {
 })
 
 describe("a promise", () => {
-  it("that is torn from its caller at any step is under way until it has ended, and its object is not lent before", async () => {
-    for (const form of ["Scope", "unit", "perCall"] as const) {
-      for (const yields of [true, false]) {
+  const promised = (owner: object) => Effect.flatMap(Tools, (tools) => tools.promise(owner))
+  const hanging = Effect.flatMap(Tools, (tools) => tools.hang())
+  const inFiber: Record<string, () => Effect.Effect<unknown, unknown, Tools>> = {
+    "in a Scope": () => Effect.scoped(promised({})),
+    "in a unit": () => Tools.scoped(Effect.scoped(promised({}))),
+    "of perCall": () => Effect.flatMap(Tools.perCall, (tools) => tools.promise({})),
+    "that never ends": () => Effect.scoped(hanging),
+    "whose caller goes on": () =>
+      Effect.uninterruptible(Effect.andThen(Effect.exit(Effect.interruptible(Effect.scoped(promised({})))), Effect.never))
+  }
+  for (const [name, victimOf] of Object.entries(inFiber)) {
+    it(`${name} that is torn from its caller at any step is under way until it has ended, and its object not lent before`, () =>
+      Effect.runPromise(Effect.gen(function*() {
         for (let at = 1;; at++) {
-          const world = new World({ max: 1, min: 1 }, at, yields)
-          const promised = (owner: object) => Effect.flatMap(Tools, (tools) => tools.promise(owner))
-          const owner = {}
-          const victim = world.attack<unknown, unknown>(
-            form === "Scope"
-              ? Effect.scoped(promised(owner))
-              : form === "unit"
-              ? Tools.scoped(Effect.scoped(promised(owner)))
-              : Effect.flatMap(Tools.perCall, (tools) => tools.promise(owner))
-          )
+          const world = new World({ max: 1, min: 1 }, at, true)
+          world.attack(victimOf())
           const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
-          for (let i = 0; i < 20; i++) {
+          for (let i = 0; i < 10; i++) {
             world.steps.run()
-            await Promise.resolve()
+            yield* Effect.promise(() => Promise.resolve())
           }
-          expected(victim.pollUnsafe() !== undefined, `the victim ends: ${form} at ${at}`)
-          expected(next.pollUnsafe()?._tag === "Success", `the next is served: ${form} at ${at}`)
-          world.check()
           if (world.steps.count < at) break
+          expected(next.pollUnsafe()?._tag === "Success", `the next is served: at ${at}`)
+          world.check()
         }
-      }
-    }
-  })
+      })))
+  }
 })

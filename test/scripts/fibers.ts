@@ -135,7 +135,7 @@ class World {
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         if (!this.users.has(thing)) this.violations.push(`${String(thing)} is lent, which is no object of the pool`)
-    if (this.gone.has(thing)) this.violations.push(`object ${id} is destroyed twice`)
+        if (this.gone.has(thing)) this.violations.push(`object ${id} is destroyed twice`)
         this.gone.add(thing)
         // of a finalizer that takes too long the pool does not await the end
         const left = Effect.delay(end, destroyTimeout - 1)
@@ -344,7 +344,7 @@ const settle = Effect.fnUntraced(function*(world: World, pool: Pool.Pool<Thing, 
   yield* pass(world, pool, 1000)
   const stats = yield* Pool.stats(pool)
   const { borrowed, creating, inUse, min, returned, size, waiting } = stats
-  if (waiting > 0 || inUse > 0 || borrowed !== returned || size + creating < min) {
+  if (waiting > 0 || inUse > 0 || borrowed !== returned || (size < min && creating === 0)) {
     return yield* new Broken({ what: `not everything is back: ${JSON.stringify(stats)}` })
   }
   const lent = new Set<Thing>()

@@ -100,7 +100,10 @@ const command = Command.make("demo", {
     Flag.withSchema(positive),
     Flag.withDefault(200)
   ),
-  monitor: Flag.Boolean("monitor").pipe(Flag.withDescription("Serve the monitor of the pool, and say where"))
+  monitor: Flag.Boolean("monitor").pipe(
+    Flag.withDescription("Serve the monitor of the pool, and say where"),
+    Flag.withDefault(false)
+  )
 }, (options) => Effect.scoped(demo(options))).pipe(
   Command.provide(app.pipe(Layer.provideMerge(Layer.mergeAll(Postgres.layer, Tally.layer, Screen.layer)))),
   Command.withDescription("A bank under load, whose database server has a bad day")

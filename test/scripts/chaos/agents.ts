@@ -77,6 +77,9 @@ const transfer = Effect.gen(function*() {
     )
     if (Number(payer?.["balance"]) === 0) return
     yield* db.query("update accounts set balance = balance - 1 where id = $1", [from])
+    // half done: some think again, some are not there any more
+    if ((yield* Random.nextIntBetween(1, 10)) === 1) return yield* Effect.interrupt
+    yield* Effect.sleep(yield* Random.nextIntBetween(0, 5))
     yield* Effect.scoped(db.query("update accounts set balance = balance + 1 where id = $1", [to]))
     yield* db.query("insert into receipts values ($1)", [receipt])
     asked = true
@@ -108,7 +111,8 @@ const act = Effect.gen(function*() {
   const [name, effect] = yield* Random.choice(actions)
   const action = attempt(name, effect)
   if ((yield* Random.nextIntBetween(1, 7)) > 1) return yield* action
-  return Option.getOrElse(yield* Effect.timeoutOption(action, yield* someTime), () => true)
+  const patience = yield* Random.nextIntBetween(0, 150)
+  return Option.getOrElse(yield* Effect.timeoutOption(action, patience), () => true)
 })
 
 const agent = (seed: string) =>

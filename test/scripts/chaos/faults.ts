@@ -38,6 +38,7 @@ const crowd = <E, R>(count: number, effect: (i: number) => Effect.Effect<unknown
 const deeds: Record<Kind, Deed<Address | Bounds | Conduct | Database | Network | Postgres>> = {
   latency: (fault) => Effect.flatMap(Network, ({ latency }) => during(fault, latency(from(5, 300, fault.strength)))),
   "black hole": (fault) => Effect.flatMap(Network, ({ hold }) => during(fault, hold)),
+  stuck: (fault) => Effect.flatMap(Network, ({ stick }) => during(fault, stick(from(0.5, 1, fault.strength)))),
   reset: (fault) => Effect.flatMap(Network, ({ reset }) => during(fault, reset(fault.strength))),
   refusal: (fault) => Effect.flatMap(Network, ({ refuse }) => during(fault, refuse)),
   "half-closed": (fault) =>

@@ -19,6 +19,8 @@ export class Network extends Context.Service<Network, {
   latency(millis: number): Trouble
   /** Nothing gets through, nothing is lost: new connections are made, and hear nothing. */
   readonly hold: Trouble
+  /** The same for a share of the connections that are there: new ones work. */
+  stick(share: number): Trouble
   /** New connections are refused. */
   readonly refuse: Trouble
   /** Resets a share of the connections at the client's end; their servers are not told. */
@@ -123,6 +125,7 @@ export class Network extends Context.Service<Network, {
           listener.close()
           return Effect.asVoid(listen(port))
         }),
+        stick: (share) => deafen(share, () => {}),
         reset: (share) =>
           deafen(share, (line) => {
             line.client.resetAndDestroy()

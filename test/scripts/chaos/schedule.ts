@@ -8,6 +8,7 @@ export const kinds = [
   // the network
   "latency",
   "black hole",
+  "stuck",
   "reset",
   "refusal",
   "half-closed",
