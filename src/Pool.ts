@@ -325,8 +325,7 @@ export const stats = <A, E>(pool: Pool<A, E>): Effect.Effect<Stats> => pooled.of
  * @category watching
  * @since 0.1.0
  */
-export const events = <A, E>(pool: Pool<A, E>): Stream.Stream<Event> =>
-  pooled.of(pool).events
+export const events = <A, E>(pool: Pool<A, E>): Stream.Stream<Event> => pooled.of(pool).events
 
 /**
  * Closes the pool, as closing its Scope does. Every caller waits for the end; it goes on when a caller is interrupted.

@@ -995,7 +995,9 @@ describe("creations that fail", () => {
     Effect.gen(function*() {
       const workshop = new Workshop()
       let up = true
-      const acquire = Effect.suspend(() => up ? workshop.acquire : Effect.fail(new ConnectError({ message: "connection refused" })))
+      const acquire = Effect.suspend(() =>
+        up ? workshop.acquire : Effect.fail(new ConnectError({ message: "connection refused" }))
+      )
       const pool = yield* Pool.make({ acquire, max: 2, borrowTimeout: "1 second", name: "app/Database" })
       up = false
       yield* Pool.get(pool)

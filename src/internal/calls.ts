@@ -366,14 +366,14 @@ class SingleCall extends Call {
 
 /** The body of `useObject`, in a unit of work. */
 class Body implements Borrower {
-  private readonly f: (object: unknown) => unknown
+  private readonly f: (object: unknown) => AnyEffect
 
-  constructor(f: (object: unknown) => unknown) {
+  constructor(f: (object: unknown) => AnyEffect) {
     this.f = f
   }
 
   on(lease: ScopeLease, fiber: AnyFiber): AnyEffect {
-    return new RunningCall(lease, fiber, Effect.suspend(() => toEffect(this.f(lease.slot!.value)))).framed
+    return new RunningCall(lease, fiber, Effect.suspend(() => this.f(lease.slot!.value))).framed
   }
 }
 
@@ -407,7 +407,10 @@ export const scoped = (backing: Backing, effect: AnyEffect): AnyEffect =>
   ))
 
 // the classes above are effects: their prototypes get what makes an effect one
-const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(label: string, target: { readonly prototype: A }): void => {
+const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(
+  label: string,
+  target: { readonly prototype: A }
+): void => {
   const { prototype } = target
   const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({ label, evaluate: prototype.begin })
   Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(proto))

@@ -99,7 +99,9 @@ export class Closing {
     for (const lease of this.holders()) {
       if (lease.isAwaitedBy(this)) {
         const limit = formatDuration(core.settings.shutdownTimeout)
-        core.warn(`object ${lease.slot!.id} is destroyed while ${whoIs(lease)} holds it: closing waits no longer than ${limit}`)
+        core.warn(
+          `object ${lease.slot!.id} is destroyed while ${whoIs(lease)} holds it: closing waits no longer than ${limit}`
+        )
       }
       core.machine.revoke(lease, "shutdown", core.now())
     }

@@ -8,16 +8,16 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type * as Schema from "effect/Schema"
 import type { Scheduler } from "effect/Scheduler"
+import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as PoolError from "../PoolError.ts"
 import { Closing } from "./closing.ts"
 import { describe } from "./describe.ts"
-import { formatDuration } from "./duration.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
+import { formatDuration } from "./duration.ts"
 import { Events } from "./events.ts"
 import { ownerOf } from "./guard.ts"
 import { holderOf, whoIs } from "./holder.ts"
@@ -27,9 +27,9 @@ import { Machine } from "./machine.ts"
 import { measured } from "./metrics.ts"
 import type { Visible } from "./registry.ts"
 import { opened } from "./registry.ts"
-import { Spacing } from "./spacing.ts"
 import type { KeyedBounds, Settings } from "./settings.ts"
 import { readTimeout } from "./settings.ts"
+import { Spacing } from "./spacing.ts"
 import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
 
@@ -262,7 +262,11 @@ export class Core {
     const span = { root: true, links, attributes: { ...this.attributes(slot.group), "pool.object": slot.id } }
     const context = Context.add(Context.add(this.context, Scope.Scope, scope), CreationNumber, slot.id)
     // not `withSpan`, which annotates the failures of `acquire`: borrowers get them as they are
-    const traced = Effect.useSpan("pool.create", span, (span) => Effect.provideService(acquire, Tracer.ParentSpan, span))
+    const traced = Effect.useSpan(
+      "pool.create",
+      span,
+      (span) => Effect.provideService(acquire, Tracer.ParentSpan, span)
+    )
     const fiber = Effect.runForkWith(context as Context.Context<any>)(traced)
     this.creations.set(slot, fiber)
     fiber.addObserver((exit) => {
@@ -370,7 +374,10 @@ export class Core {
     const { healthTimeout, hookTimeout } = this.settings.policy
     const timeout = formatDuration(activity.kind === "check" ? healthTimeout : hookTimeout)
     ;(activity.fiber as Fiber.Fiber<unknown> | undefined)?.interruptUnsafe()
-    this.hookFailed(`${hookName(activity)} of object ${activity.slot.id} took longer than ${timeout}`, activity.slot.group)
+    this.hookFailed(
+      `${hookName(activity)} of object ${activity.slot.id} took longer than ${timeout}`,
+      activity.slot.group
+    )
   }
 
   /** A hook, a check or a finalizer went wrong: it is counted, logged, and reaches nobody else. */
@@ -419,7 +426,7 @@ export class Core {
         longest.push(waiter as Lease)
       }
     }
-    return longest.sort((a, b) => a.since - b.since).slice(0, mostHolders)
+    return longest.toSorted((a, b) => a.since - b.since).slice(0, mostHolders)
   }
 
   private refuse(waiter: Waiter, reason: PoolError.PoolError["reason"]): void {
@@ -457,7 +464,10 @@ export class Core {
     if (reason === "shutdown") return lease.lost(this.closed(lease.group), reason)
     const limit = this.settings.policy.borrowLimit
     const holder = holderOf(this, lease, slot, this.now())
-    this.warn(`object ${slot.id} is taken back: held for longer than ${formatDuration(limit)} by ${whoIs(lease)}`, slot.group)
+    this.warn(
+      `object ${slot.id} is taken back: held for longer than ${formatDuration(limit)} by ${whoIs(lease)}`,
+      slot.group
+    )
     lease.lost(this.failure(new PoolError.Revoked({ limit: Duration.millis(limit), holder }), lease.group), reason)
   }
 
@@ -480,7 +490,9 @@ export class Core {
     let beside = noLeases
     for (let waiter = this.machine.held.head; waiter !== undefined; waiter = waiter.next) {
       const holder = waiter as Lease
-      if (ownerOf(holder.fiber!) === owner || (scope !== undefined && holder.scope === scope)) beside = [...beside, holder]
+      if (ownerOf(holder.fiber!) === owner || (scope !== undefined && holder.scope === scope)) {
+        beside = [...beside, holder]
+      }
     }
     return beside
   }

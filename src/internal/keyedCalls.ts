@@ -59,7 +59,11 @@ export class KeyBacking extends Backing {
   }
 
   override inUnit(effect: AnyEffect, unit: Unit): AnyEffect {
-    return Effect.updateService(effect, this.realm.units, (units) => this.comparing((key) => HashMap.set(units, key, unit)))
+    return Effect.updateService(
+      effect,
+      this.realm.units,
+      (units) => this.comparing((key) => HashMap.set(units, key, unit))
+    )
   }
 
   protected override leaseOf(scope: Scope.Scope): ScopeLease | undefined {
@@ -81,7 +85,7 @@ export class KeyBacking extends Backing {
     const leases = all.get(lease.scope)
     if (leases === undefined) return false
     // not by its key, which may have been changed since
-    const others = Array.from(leases).filter(([_, other]) => other !== lease)
+    const others = Array.from(leases).filter(([, other]) => other !== lease)
     if (others.length === MutableHashMap.size(leases)) return false
     if (others.length === 0) all.delete(lease.scope)
     else all.set(lease.scope, MutableHashMap.fromIterable(others))

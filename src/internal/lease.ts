@@ -490,8 +490,6 @@ export interface Pooled {
 export const use = (pool: Pooled, body: Body, timeout: unknown): AnyEffect =>
   new Use(pool, body, timeout) as unknown as AnyEffect
 
-export const get = (pool: Pooled, timeout: unknown): AnyEffect =>
-  new Get(pool, timeout, false) as unknown as AnyEffect
+export const get = (pool: Pooled, timeout: unknown): AnyEffect => new Get(pool, timeout, false) as unknown as AnyEffect
 
 export const poll = (pool: Pooled): AnyEffect => new Get(pool, undefined, true) as unknown as AnyEffect
-

@@ -1082,7 +1082,8 @@ export class Machine {
     for (; wanted > 0 && this.hasRoom(group); wanted--) {
       if (!this.mayAttempt(group, now)) return
       this.begin(group, next, now)
-      for (let served = 0; served < concurrency && next !== undefined && !unpooled; served++) next = next.next
+      if (unpooled) continue
+      for (let served = 0; served < concurrency && next !== undefined; served++) next = next.next
     }
   }
 

@@ -98,7 +98,8 @@ export const makeStatics = (tag: AnyTag): Statics => {
       const backing = backingOf(service)
       return backing === undefined ? double(service) : real(backing, fiber)
     })
-  const layer = (service: Effect.Effect<object, unknown, Scope.Scope>): AnyLayer => Layer.effect(tag, service) as AnyLayer
+  const layer = (service: Effect.Effect<object, unknown, Scope.Scope>): AnyLayer =>
+    Layer.effect(tag, service) as AnyLayer
   return {
     layerPool: (options) => layer(serve(tag, options)),
     layerShared: (options) => layer(serveShared(tag, options)),

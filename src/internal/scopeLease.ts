@@ -152,7 +152,7 @@ export class ScopeLease extends Lease {
     if (core.machine.closed) return this.refused(core.closed(this.group))
     const now = core.now()
     if (core.machine.borrow(this, limit, now) !== undefined) {
-        core.lent(now)
+      core.lent(now)
       return
     }
     core.flush()

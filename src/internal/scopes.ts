@@ -28,11 +28,20 @@ const works = ((): boolean => {
 })()
 
 /** Adds a finalizer to a Scope that is not closed, under a key; gives an effect only where it could not be done at once. */
-export const addFinalizer = (scope: Scope.Scope, key: object, finalizer: Finalizer): Effect.Effect<void> | undefined => {
+export const addFinalizer = (
+  scope: Scope.Scope,
+  key: object,
+  finalizer: Finalizer
+): Effect.Effect<void> | undefined => {
   if (!works) return Scope.addFinalizerExit(scope, finalizer)
   const { state } = scope
   if (state._tag === "Empty") {
-    scope.state = { _tag: "Open", finalizerKey: key, finalizer: finalizer as () => Effect.Effect<void>, finalizers: undefined }
+    scope.state = {
+      _tag: "Open",
+      finalizerKey: key,
+      finalizer: finalizer as () => Effect.Effect<void>,
+      finalizers: undefined
+    }
   } else if (state._tag === "Open") {
     if (state.finalizer !== undefined) {
       state.finalizers = new Map([[state.finalizerKey!, state.finalizer]])

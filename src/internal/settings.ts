@@ -275,4 +275,3 @@ export const readTimeout = (name: string, timeout: unknown): number => {
   const millis = reader.duration("timeout", Infinity, true)
   return reader.problems.length > 0 ? fail(name, reader.problems) : millis
 }
-

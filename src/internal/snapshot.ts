@@ -67,7 +67,7 @@ const objectOf = (core: Core, slot: Slot, holders: ReadonlyArray<Lease>, now: nu
 const objectsOf = (core: Core, group: Group, now: number, holders: Map<Slot, Array<Lease>>) =>
   group.slots
     .filter((slot) => slot.state === "alive")
-    .sort((a, b) => a.id - b.id)
+    .toSorted((a, b) => a.id - b.id)
     .map((slot) => objectOf(core, slot, holders.get(slot) ?? [], now))
 
 export const statsOf = (core: Core, group: Group): Stats =>
@@ -96,10 +96,8 @@ export const keyedStatsOf = (core: Core): KeyedStats => {
     max: machine.rooms!.max,
     ...whole,
     objects: groups
-      .flatMap((group) =>
-        objectsOf(core, group, now, holders).map((object) => ({ ...object, key: group.label! }))
-      )
-      .sort((a, b) => a.id - b.id),
+      .flatMap((group) => objectsOf(core, group, now, holders).map((object) => ({ ...object, key: group.label! })))
+      .toSorted((a, b) => a.id - b.id),
     keys
   })
 }

@@ -48,7 +48,10 @@ export class Spacing {
     const { core } = this
     const input = Cause.squash((group.lastFailure ?? Cause.empty) as Cause.Cause<unknown>)
     const take = (step: Step) =>
-      Effect.map(Effect.suspend(() => step(core.epoch(core.now()), input)), ([, delay]) => Math.ceil(Duration.toMillis(delay)))
+      Effect.map(
+        Effect.suspend(() => step(core.epoch(core.now()), input)),
+        ([, delay]) => Math.ceil(Duration.toMillis(delay))
+      )
     const start = Effect.map(Schedule.toStep(core.settings.hooks.createRetry), (step) => {
       if (group.outage !== undefined) this.steps.set(group, step as Step)
       return step as Step

@@ -14,11 +14,15 @@ export const plot = (rows: ReadonlyArray<Row>, machine: string): string => {
     const length = Math.min(ratio, 2.1) * unit
     return `<text x="${left - 8}" y="${y + 14}" text-anchor="end">${escape(name)}</text>` +
       `<rect x="${left}" y="${y + 3}" width="${length.toFixed(1)}" height="${height - 7}" class="bar"/>` +
-      `<line x1="${left + target * unit}" x2="${left + target * unit}" y1="${y + 1}" y2="${y + height - 2}" class="target"/>` +
+      `<line x1="${left + target * unit}" x2="${left + target * unit}" y1="${y + 1}" y2="${
+        y + height - 2
+      }" class="target"/>` +
       `<text x="${(left + length + 6).toFixed(1)}" y="${y + 14}">${ratio.toFixed(2)}</text>`
   })
   const bottom = 40 + rows.length * height
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom + 30}" font-family="sans-serif" font-size="11">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${
+    bottom + 30
+  }" font-family="sans-serif" font-size="11">
 <style>
   svg { background: #fff; color: #222 }
   text { fill: currentColor }

@@ -3,8 +3,8 @@
  * `--check`: measures, and exits with 1 when a ratio is worse than its target times 1.1.
  */
 import { execFileSync } from "node:child_process"
-import { cpus } from "node:os"
 import { writeFileSync } from "node:fs"
+import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { cases, floors, forwarded, growth, options } from "./cases.ts"
 import { measure, type Times } from "./measure.ts"
@@ -30,7 +30,9 @@ const add = (name: string, peer: string, ours: number, theirs: number, unit: str
   rows.push(row)
   const verdict = row.ratio <= target ? "" : row.ratio <= target * tolerance ? "within tolerance" : "MISSED"
   console.log(
-    `${name.padEnd(66)} ${peer.padEnd(9)} ${ours.toFixed(0).padStart(8)} ${theirs.toFixed(0).padStart(8)} ${unit.padEnd(2)} ` +
+    `${name.padEnd(66)} ${peer.padEnd(9)} ${ours.toFixed(0).padStart(8)} ${theirs.toFixed(0).padStart(8)} ${
+      unit.padEnd(2)
+    } ` +
       `${row.ratio.toFixed(2).padStart(6)}  (${target})  ${verdict}`
   )
 }
@@ -48,7 +50,9 @@ const memory = (peer: string): Record<string, number> =>
     })
   )
 
-console.log(`${"case".padEnd(66)} ${"against".padEnd(9)} ${"ours".padStart(8)} ${"theirs".padStart(8)}     ratio  (target)`)
+console.log(
+  `${"case".padEnd(66)} ${"against".padEnd(9)} ${"ours".padStart(8)} ${"theirs".padStart(8)}     ratio  (target)`
+)
 
 const floorTimes: Record<string, number> = {}
 for (const floor of floors) floorTimes[floor.name] = (await measure(floor))["floor"]!

@@ -3,8 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { KeyedPool, Pool } from "../../src/index.ts"
 import { of } from "../../src/internal/keyed.ts"
@@ -239,7 +239,9 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
       yield* TestClock.adjust(millis)
       yield* calm
       yield* check
-      if (problems.length > 0) return yield* Effect.die(new Error(`seed ${seed} at ${time()} ms: ${problems.join("; ")}`))
+      if (problems.length > 0) {
+        return yield* Effect.die(new Error(`seed ${seed} at ${time()} ms: ${problems.join("; ")}`))
+      }
     })
     const disturb = Effect.suspend((): Effect.Effect<unknown> => {
       switch (random.int(0, 9)) {
@@ -296,6 +298,8 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
     yield* TestClock.adjust("1 minute")
     const { core, existing } = of(pool)
     const left = [core.machine.groups.size, existing.size, core.machine.places, core.spacing.size, alive.size]
-    if (left.some((count) => count > 0)) return yield* Effect.die(new Error(`seed ${seed}: ${left.join(", ")} are left`))
+    if (left.some((count) => count > 0)) {
+      return yield* Effect.die(new Error(`seed ${seed}: ${left.join(", ")} are left`))
+    }
     return { served, longest }
   })

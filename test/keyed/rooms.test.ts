@@ -344,7 +344,11 @@ describe("who is next", () => {
       const order: Array<string> = []
       for (const name of ["a1", "a2", "b1", "a3", "b2", "c1"]) {
         yield* start(
-          KeyedPool.use(pool, name.slice(0, 1), () => Effect.andThen(Effect.sync(() => order.push(name)), Effect.yieldNow))
+          KeyedPool.use(pool, name.slice(0, 1), () =>
+            Effect.andThen(
+              Effect.sync(() => order.push(name)),
+              Effect.yieldNow
+            ))
         )
       }
       yield* held[0]!.giveBack

@@ -308,10 +308,13 @@ describe("closing", () => {
       waiting.push(yield* start(KeyedPool.use(pool, twin, Effect.succeed)))
       yield* KeyedPool.shutdown(pool)
       yield* settle
-      assert.deepStrictEqual(waiting.map((fiber) => poolError(ended(fiber))).map(({ key, reason }) => [key, reason._tag]), [
-        ["other", "Closed"],
-        ["acme", "Closed"]
-      ])
+      assert.deepStrictEqual(
+        waiting.map((fiber) => poolError(ended(fiber))).map(({ key, reason }) => [key, reason._tag]),
+        [
+          ["other", "Closed"],
+          ["acme", "Closed"]
+        ]
+      )
       assert.strictEqual(poolError(yield* Effect.exit(KeyedPool.use(pool, other, Effect.succeed))).key, "other")
       assert.strictEqual(poolError(yield* Effect.exit(Effect.scoped(KeyedPool.get(pool, acme)))).key, "acme")
       assert.isTrue(Option.isNone(yield* Effect.scoped(KeyedPool.poll(pool, acme))))

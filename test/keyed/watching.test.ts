@@ -98,7 +98,20 @@ describe("stats", () => {
       const silent = { toJSON: () => undefined }
       const circular: Record<string, unknown> = {}
       circular["self"] = circular
-      const keys = ["a", 1, 2n, Symbol("s"), undefined, null, true, new Shard(3), { tenant: "a" }, ["a", "b"], silent, circular]
+      const keys = [
+        "a",
+        1,
+        2n,
+        Symbol("s"),
+        undefined,
+        null,
+        true,
+        new Shard(3),
+        { tenant: "a" },
+        ["a", "b"],
+        silent,
+        circular
+      ]
       for (const key of keys) yield* touch(pool, key)
       const stats = yield* KeyedPool.stats(pool)
       assert.deepStrictEqual(stats.keys.map(({ key }) => key), [
@@ -338,7 +351,9 @@ describe("metrics and logs", () => {
       yield* borrow(pool, "a")
       const found = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["pool.name"] === "app/Tenants")
       const value = (id: string, name = "", attribute = "") => {
-        const [only, ...others] = found.filter((each) => each.id === id && each.attributes?.[name] === (attribute || undefined))
+        const [only, ...others] = found.filter((each) =>
+          each.id === id && each.attributes?.[name] === (attribute || undefined)
+        )
         assert.strictEqual(others.length, 0)
         return only !== undefined && "count" in only.state ? only.state.count : only?.state
       }

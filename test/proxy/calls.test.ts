@@ -16,8 +16,8 @@ import {
   Scope,
   Stream
 } from "effect"
-import { Pool, Proxy } from "proxy-pattern-pool"
 import { inspect, isDeepStrictEqual } from "node:util"
+import { Pool, Proxy } from "proxy-pattern-pool"
 import { defectOf, ended, settle, start, valueOf } from "../utils.ts"
 import { Database, inUse, QueryError, Server, stats } from "./kit.ts"
 
@@ -35,7 +35,8 @@ describe("borrowing", () => {
       const db = yield* Database
       const call = db.query("select 1")
       const { query } = db
-      query("select 2")
+      const other = query("select 2")
+      assert.isTrue(Effect.isEffect(other))
       assert.strictEqual(yield* inUse, 0)
       assert.isFalse(yield* Database.isHeld)
       assert.strictEqual(yield* call, "0:select 1")
@@ -140,6 +141,11 @@ describe("what a call gives", () => {
   }
   class Odds extends Proxy.Service<Odds, Odd>()("app/Odds") {}
 
+  const thenable = <A>(value: A, object: object = {}): PromiseLike<A> => {
+    Reflect.set(object, "then", (resolve: (value: A) => void) => resolve(value))
+    return object as PromiseLike<A>
+  }
+
   const odd: Odd = {
     effect: Effect.succeed("run"),
     property: "plain",
@@ -151,11 +157,9 @@ describe("what a call gives", () => {
     failing: () => Effect.fail("no"),
     promise: () => Promise.resolve("kept"),
     rejected: () => Promise.reject(new Error("broken")),
-    thenable: () => ({
-      then: (resolve: any) => resolve("then")
-    }),
-    callable: () => Object.assign(() => 0, { then: (resolve: any) => resolve("called") }),
-    twofold: () => ({ then: (resolve: any) => resolve(Promise.resolve("twice")) }),
+    thenable: () => thenable("then"),
+    callable: () => thenable("called", () => 0),
+    twofold: () => thenable(Promise.resolve("twice")),
     union: (kind) => kind === "effect" ? Effect.succeed(kind) : kind === "promise" ? Promise.resolve(kind) : kind,
     text: () => "text",
     none: () => {},
@@ -457,9 +461,7 @@ describe("any object", () => {
       yield* served(
         Amount,
         1.25,
-        Effect.gen(function*() {
-          assert.strictEqual(yield* (yield* Amount).toFixed(1), "1.3")
-        })
+        Effect.map(Effect.flatMap(Amount, (n) => n.toFixed(1)), (text) => assert.strictEqual(text, "1.3"))
       )
       yield* served(
         Amount,
@@ -535,36 +537,44 @@ describe("what is not forwarded", () => {
   }
   const at = (object: object, name: PropertyKey): unknown => (object as Record<PropertyKey, unknown>)[name]
 
-  it.effect("symbols, then, toJSON and the names of Object.prototype", withProxy((db) =>
-    Effect.sync(() => {
-      for (const name of [Symbol.iterator, Symbol.asyncIterator, Symbol.toPrimitive, Symbol.dispose, "then", "toJSON"]) {
-        assert.isUndefined(at(db, name), String(name))
-      }
-      for (const name of Object.getOwnPropertyNames(Object.prototype)) {
-        if (name !== "toString" && name !== "__proto__") {
-          assert.strictEqual(at(db, name), at(Object.prototype, name), name)
+  it.effect(
+    "symbols, then, toJSON and the names of Object.prototype",
+    withProxy((db) =>
+      Effect.sync(() => {
+        for (
+          const name of [Symbol.iterator, Symbol.asyncIterator, Symbol.toPrimitive, Symbol.dispose, "then", "toJSON"]
+        ) {
+          assert.isUndefined(at(db, name), String(name))
         }
-      }
-      assert.isTrue(Object.prototype.hasOwnProperty.call(Object.prototype, "constructor"))
-      assert.isFalse(Effect.isEffect(at(db, "toString")))
-    })
-  ))
+        for (const name of Object.getOwnPropertyNames(Object.prototype)) {
+          if (name !== "toString" && name !== "__proto__") {
+            assert.strictEqual(at(db, name), at(Object.prototype, name), name)
+          }
+        }
+        assert.isTrue(Object.prototype.hasOwnProperty.call(Object.prototype, "constructor"))
+        assert.isFalse(Effect.isEffect(at(db, "toString")))
+      })
+    )
+  )
 
-  it.effect("it has a name, and can be awaited, written as JSON, cloned and inspected without harm", withProxy((db) =>
-    Effect.gen(function*() {
-      assert.strictEqual(String(db), "Proxy(app/Database)")
-      assert.strictEqual(`${db}`, "Proxy(app/Database)")
-      assert.strictEqual(db.toLocaleString(), "Proxy(app/Database)")
-      assert.strictEqual(yield* Effect.promise(() => Promise.resolve(db)), db)
-      assert.strictEqual(JSON.stringify(db), "{}")
-      assert.deepStrictEqual(JSON.stringify({ db }), "{\"db\":{}}")
-      assert.deepStrictEqual(structuredClone(db), {})
-      assert.isString(inspect(db))
-      assert.isString(inspect(db, { showHidden: true, showProxy: true, depth: 5, getters: true }))
-      assert.deepStrictEqual(Object.keys(db), [])
-      for (const key in db) assert.fail(`there is nothing to enumerate, but ${key}`)
-    })
-  ))
+  it.effect(
+    "it has a name, and can be awaited, written as JSON, cloned and inspected without harm",
+    withProxy((db) =>
+      Effect.gen(function*() {
+        assert.strictEqual(String(db), "Proxy(app/Database)")
+        assert.strictEqual(`${db}`, "Proxy(app/Database)")
+        assert.strictEqual(db.toLocaleString(), "Proxy(app/Database)")
+        assert.strictEqual(yield* Effect.promise(() => Promise.resolve(db)), db)
+        assert.strictEqual(JSON.stringify(db), "{}")
+        assert.deepStrictEqual(JSON.stringify({ db }), "{\"db\":{}}")
+        assert.deepStrictEqual(structuredClone(db), {})
+        assert.isString(inspect(db))
+        assert.isString(inspect(db, { showHidden: true, showProxy: true, depth: 5, getters: true }))
+        assert.deepStrictEqual(Object.keys(db), [])
+        for (const key in db) assert.fail(`there is nothing to enumerate, but ${key}`)
+      })
+    )
+  )
 
   it.effect("proxies are equal only if identical", () =>
     Effect.gen(function*() {
@@ -582,17 +592,20 @@ describe("what is not forwarded", () => {
       assert.strictEqual(yield* Effect.provideService(Database.perCall, Database, a), perCall)
     }))
 
-  it.effect("looking for brands leaves none behind", withProxy((db) =>
-    Effect.sync(() => {
-      for (const brand of ["~effect/Effect", "~effect/Stream", "~effect/Exit", "~effect/Option"]) at(db, brand)
-      assert.isFalse(Effect.isEffect(db))
-      assert.isFalse(Exit.isExit(db))
-      assert.isFalse(Stream.isStream(db))
-      assert.isFalse(Option.isOption(db))
-      assert.isFalse(Pool.isPool(db))
-      assert.isFalse(Scope.Scope.key in db)
-    })
-  ))
+  it.effect(
+    "looking for brands leaves none behind",
+    withProxy((db) =>
+      Effect.sync(() => {
+        for (const brand of ["~effect/Effect", "~effect/Stream", "~effect/Exit", "~effect/Option"]) at(db, brand)
+        assert.isFalse(Effect.isEffect(db))
+        assert.isFalse(Exit.isExit(db))
+        assert.isFalse(Stream.isStream(db))
+        assert.isFalse(Option.isOption(db))
+        assert.isFalse(Pool.isPool(db))
+        assert.isFalse(Scope.Scope.key in db)
+      })
+    )
+  )
 })
 
 describe("how a call ends, and what becomes of the object", () => {

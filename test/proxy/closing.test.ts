@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
-import { Pool } from "proxy-pattern-pool"
 import { TestClock } from "effect/testing"
+import { Pool } from "proxy-pattern-pool"
 import { defectOf, ended, logs, reasonOf, settle, start, valueOf } from "../utils.ts"
 import type { Connection } from "./kit.ts"
 import { Database, id, inUse, openScope, Server, stats } from "./kit.ts"
@@ -32,7 +32,7 @@ describe("at once", () => {
       const { borrowed, destroyed, returned } = yield* stats
       assert.deepStrictEqual([borrowed, returned, destroyed.shutdown], [1, 1, 1])
       assert.deepStrictEqual(entries, [], "nobody is blamed")
-    }).pipe(Effect.provide(layer(server)), Effect.provide(logging))
+    }).pipe(Effect.provide(Layer.provideMerge(layer(server), logging)))
   })
 
   it.effect("those who wait fail with Closed, in Scopes, units, useObject and perCall, also while a hook prepares an object", () => {
@@ -72,7 +72,10 @@ describe("at once", () => {
 })
 
 describe("it waits for", () => {
-  const waits = (name: string, holding: (db: Effect.Success<typeof Database>) => Effect.Effect<unknown, unknown, Database>) =>
+  const waits = (
+    name: string,
+    holding: (db: Effect.Success<typeof Database>) => Effect.Effect<unknown, unknown, Database>
+  ) =>
     it.effect(name, () => {
       const server = new Server()
       return Effect.gen(function*() {
@@ -94,13 +97,19 @@ describe("it waits for", () => {
   waits("a forwarded call in flight", (db) => Effect.scoped(db.slow(100)))
   waits("a useObject body", () => Database.useObject((connection) => connection.slow(100)))
   waits("a call of perCall", () => Effect.flatMap(Database.perCall, (db) => db.slow(100)))
-  waits("the body of a unit that holds an object, and its calls go on", (db) =>
-    Database.scoped(Effect.andThen(db.id(), Effect.andThen(Effect.sleep(100), Effect.scoped(db.query("late"))))))
+  waits(
+    "the body of a unit that holds an object, and its calls go on",
+    (db) => Database.scoped(Effect.andThen(db.id(), Effect.andThen(Effect.sleep(100), Effect.scoped(db.query("late")))))
+  )
   waits("an object taken raw", () => Effect.scoped(Effect.andThen(Database.object, Effect.sleep(100))))
-  waits("a Scope that took its object raw, and its calls go on", (db) =>
-    Effect.scoped(Effect.andThen(Database.object, Effect.andThen(Effect.sleep(100), db.query("late")))))
-  waits("a call that gave a Stream", (db) =>
-    Stream.runDrain(Stream.tap(Stream.unwrap(db.rows(1)), () => Effect.sleep(100))))
+  waits(
+    "a Scope that took its object raw, and its calls go on",
+    (db) => Effect.scoped(Effect.andThen(Database.object, Effect.andThen(Effect.sleep(100), db.query("late"))))
+  )
+  waits(
+    "a call that gave a Stream",
+    (db) => Stream.runDrain(Stream.tap(Stream.unwrap(db.rows(1)), () => Effect.sleep(100)))
+  )
 
   it.effect("the last of several calls in flight; then what its Scope holds is destroyed, and later calls fail", () => {
     const server = new Server()
@@ -139,7 +148,9 @@ describe("it waits for", () => {
       yield* TestClock.adjust(50)
       assert.isDefined(ended(closing))
       assert.isDefined(ended(closed))
-    }).pipe(Effect.provide(Database.layerPool({ acquire: server.connect, max: 1, min: 0, onReturn: () => Effect.sleep(50) })))
+    }).pipe(
+      Effect.provide(Database.layerPool({ acquire: server.connect, max: 1, min: 0, onReturn: () => Effect.sleep(50) }))
+    )
   })
 })
 
@@ -157,10 +168,13 @@ describe("it does not wait for what cannot end before it", () => {
     })
 
   within("a useObject body that shuts the pool down", Database.useObject(() => shutdown))
-  within("a unit that does, in its own Scope or a nested one", Effect.andThen(
-    Database.scoped(Effect.andThen(id, Effect.scoped(shutdown))),
-    Effect.void
-  ))
+  within(
+    "a unit that does, in its own Scope or a nested one",
+    Effect.andThen(
+      Database.scoped(Effect.andThen(id, Effect.scoped(shutdown))),
+      Effect.void
+    )
+  )
   within("a unit's useObject body that does", Database.scoped(Database.useObject(() => shutdown)))
   within("what the fiber took raw that does", Effect.scoped(Effect.andThen(Database.object, shutdown)))
   within(
@@ -241,8 +255,13 @@ describe("after shutdownTimeout", () => {
       assert.isDefined(ended(closing))
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(valueOf(call), 0)
-      assert.strictEqual(defectOf(yield* Effect.exit(run(id))), "Pool \"app/Database\": cannot borrow in a Scope that is closed")
-    }).pipe(Effect.provide(Database.layerPool({ acquire: server.connect, max: 3, min: 0, shutdownTimeout: "5 seconds" })))
+      assert.strictEqual(
+        defectOf(yield* Effect.exit(run(id))),
+        "Pool \"app/Database\": cannot borrow in a Scope that is closed"
+      )
+    }).pipe(
+      Effect.provide(Database.layerPool({ acquire: server.connect, max: 3, min: 0, shutdownTimeout: "5 seconds" }))
+    )
   })
 })
 
@@ -256,5 +275,7 @@ describe("with a borrowLimit", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(reasonOf(valueOf(call)), "Revoked")
       assert.isDefined(ended(closing))
-    }).pipe(Effect.provide(Database.layerPool({ acquire: new Server().connect, max: 1, min: 0, borrowLimit: "1 second" }))))
+    }).pipe(
+      Effect.provide(Database.layerPool({ acquire: new Server().connect, max: 1, min: 0, borrowLimit: "1 second" }))
+    ))
 })

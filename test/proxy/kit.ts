@@ -119,6 +119,6 @@ export const openScope = Effect.map(Scope.make(), (scope) => ({
 /** Objects and borrows as the pool sees them, in short. */
 export const summary: Effect.Effect<string, never, Database> = Effect.map(
   stats,
-  ({ borrowed, idle, inUse, returned, waiting }) => `${idle} idle, ${inUse} in use, ${waiting} waiting, ${borrowed - returned} held`
+  ({ borrowed, idle, inUse, returned, waiting }) =>
+    `${idle} idle, ${inUse} in use, ${waiting} waiting, ${borrowed - returned} held`
 )
-

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Schedule, Scope } from "effect"
-import { Pool, PoolError, Proxy } from "proxy-pattern-pool"
 import { TestClock } from "effect/testing"
+import { Pool, PoolError, Proxy } from "proxy-pattern-pool"
 import { defectOf, ended, logs, poolError, reasonOf, settle, start, valueOf } from "../utils.ts"
 import { ConnectError, Database, id, inUse, openScope, Server, stats, summary } from "./kit.ts"
 
@@ -39,7 +39,9 @@ describe("layerPool", () => {
     Effect.gen(function*() {
       const nameOf = (name?: string) =>
         Effect.map(stats, (stats) => stats.name).pipe(
-          Effect.provide(Database.layerPool({ acquire: new Server().connect, max: 1, ...(name === undefined ? {} : { name }) }))
+          Effect.provide(
+            Database.layerPool({ acquire: new Server().connect, max: 1, ...(name === undefined ? {} : { name }) })
+          )
         )
       assert.strictEqual(yield* nameOf(), "app/Database")
       assert.strictEqual(yield* nameOf("primary"), "primary")
@@ -57,7 +59,9 @@ describe("layerPool", () => {
       )
       const message = "Pool \"app/Database\": min (5) must not exceed max (3); maxUses (0) must be at least 1"
       assert.strictEqual(defectOf(exit), message)
-      const shared = yield* Effect.exit(Effect.scoped(build(Database.layerShared({ acquire: new Server().connect, jitter: 2 }))))
+      const shared = yield* Effect.exit(
+        Effect.scoped(build(Database.layerShared({ acquire: new Server().connect, jitter: 2 })))
+      )
       assert.strictEqual(defectOf(shared), "Pool \"app/Database\": jitter (2) must be at most 1")
       const unpooled = yield* Effect.exit(
         Effect.scoped(build(Database.layerUnpooled({ acquire: new Server().connect, borrowLimit: 0 })))
@@ -70,8 +74,10 @@ describe("layerPool", () => {
     class Named extends Proxy.Service<Named, { readonly name: string }>()("app/Named") {}
     const seen: Array<string> = []
     const see = (what: string) =>
-      Effect.flatMap(Tenant, (tenant) =>
-        Effect.addFinalizer(() => Effect.sync(() => seen.push(`${what} of ${tenant} ended`))))
+      Effect.flatMap(
+        Tenant,
+        (tenant) => Effect.addFinalizer(() => Effect.sync(() => seen.push(`${what} of ${tenant} ended`)))
+      )
     return Effect.gen(function*() {
       const named = yield* Named
       assert.strictEqual(yield* Effect.scoped(named.name()), "a")
@@ -414,7 +420,9 @@ describe("layerConfig", () => {
     Effect.gen(function*() {
       assert.strictEqual(yield* Effect.scoped(id), 0)
       assert.strictEqual((yield* stats).max, 2)
-    }).pipe(Effect.provide(Database.layerConfig({ acquire: new Server().connect, max: 2, createRetry: Schedule.forever }))))
+    }).pipe(
+      Effect.provide(Database.layerConfig({ acquire: new Server().connect, max: 2, createRetry: Schedule.forever }))
+    ))
 })
 
 describe("two tags", () => {
@@ -439,7 +447,9 @@ describe("where Effect.scoped stands", () => {
     const server = new Server()
     const { entries, layer } = logs()
     return Effect.gen(function*() {
-      yield* Effect.scoped(id).pipe(Effect.provide(Database.layerPool({ acquire: server.connect, max: 1, onReturn: server.onReturn })))
+      yield* Effect.scoped(id).pipe(
+        Effect.provide(Database.layerPool({ acquire: server.connect, max: 1, onReturn: server.onReturn }))
+      )
       assert.deepStrictEqual([server.returned, server.alive], [["0:Success"], 0])
       assert.deepStrictEqual(entries, [])
     }).pipe(Effect.provide(layer))
@@ -480,7 +490,10 @@ describe("the errors", () => {
 
   it.effect("a missing layer is Effect's own defect", () =>
     Effect.gen(function*() {
-      const without = Effect.scoped(Effect.flatMap(Database, (db) => db.id())) as Effect.Effect<number, ConnectError | PoolError.PoolError>
+      const without = Effect.scoped(Effect.flatMap(Database, (db) => db.id())) as Effect.Effect<
+        number,
+        ConnectError | PoolError.PoolError
+      >
       const object = Effect.scoped(Database.object) as Effect.Effect<unknown, ConnectError | PoolError.PoolError>
       for (const program of [without, object]) {
         const exit = yield* Effect.exit(program as Effect.Effect<unknown, unknown>)

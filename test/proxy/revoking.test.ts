@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import type { PoolError } from "proxy-pattern-pool"
 import { Pool } from "proxy-pattern-pool"
-import { TestClock } from "effect/testing"
 import { ended, logs, poolError, reasonOf, settle, start, valueOf } from "../utils.ts"
 import { Database, id, inUse, openScope, Server, stats, summary } from "./kit.ts"
 
@@ -21,9 +21,11 @@ describe("a call that is running at the limit", () => {
     return Effect.gen(function*() {
       const db = yield* Database
       let interrupted = false
-      const fiber = yield* start(Effect.exit(Effect.scoped(db.hang())).pipe(
-        Effect.onInterrupt(() => Effect.sync(() => interrupted = true))
-      ))
+      const fiber = yield* start(
+        Effect.exit(Effect.scoped(db.hang())).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => interrupted = true))
+        )
+      )
       yield* TestClock.adjust(999)
       assert.isUndefined(ended(fiber))
       yield* TestClock.adjust(1)
@@ -72,7 +74,9 @@ describe("a call that is running at the limit", () => {
         yield* start(Effect.exit(run(db.ping())))
       ]
       yield* TestClock.adjust("1 second")
-      for (const call of calls) assert.strictEqual(reasonOf(valueOf<Exit.Exit<unknown, unknown>, never>(call)), "Revoked")
+      for (const call of calls) {
+        assert.strictEqual(reasonOf(valueOf<Exit.Exit<unknown, unknown>, never>(call)), "Revoked")
+      }
       yield* close()
       assert.deepStrictEqual(server.returned, [])
     }).pipe(Effect.provide(Database.layerPool({
@@ -200,10 +204,14 @@ describe("after a revocation", () => {
   it.effect("a raw reference cannot be guarded: whoever has it goes on", () =>
     Effect.gen(function*() {
       const fiber = yield* start(
-        Effect.scoped(Effect.flatMap(Database.object, (object) => Effect.as(Effect.sleep("2 seconds"), object.add(1, 2))))
+        Effect.scoped(
+          Effect.flatMap(Database.object, (object) => Effect.as(Effect.sleep("2 seconds"), object.add(1, 2)))
+        )
       )
-      const rows = yield* start(Effect.flatMap(Database, (db) =>
-        Stream.runCollect(Stream.tap(Stream.unwrap(db.rows(1)), () => Effect.sleep("2 seconds")))))
+      const rows = yield* start(
+        Effect.flatMap(Database, (db) =>
+          Stream.runCollect(Stream.tap(Stream.unwrap(db.rows(1)), () => Effect.sleep("2 seconds"))))
+      )
       yield* TestClock.adjust("1 second")
       assert.strictEqual((yield* stats).destroyed.revoked, 2)
       yield* TestClock.adjust("1 second")
@@ -293,7 +301,7 @@ describe("with a finite limit, below it", () => {
       assert.isTrue(holders.every((holder) => holder.waiting))
       assert.lengthOf(entries.filter(({ message }) => message.includes("nested borrowing")), 1)
       yield* TestClock.adjust("1 second")
-    }).pipe(Effect.provide(limited(new Server(), 2)), Effect.provide(layer))
+    }).pipe(Effect.provide(Layer.provideMerge(limited(new Server(), 2), layer)))
   })
 
   it.effect("a body that shuts its pool down is not waited for", () =>

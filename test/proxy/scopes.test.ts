@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
-import { Pool } from "proxy-pattern-pool"
 import { TestClock } from "effect/testing"
+import { Pool } from "proxy-pattern-pool"
 import { defectOf, ended, reasonOf, settle, start, valueOf } from "../utils.ts"
 import { ConnectError, Database, id, inUse, openScope, Server, stats, summary } from "./kit.ts"
 
@@ -114,7 +114,10 @@ describe("the pending borrow belongs to the Scope", () => {
     let attempts = 0
     const connect = Effect.suspend(() => {
       const attempt = attempts++
-      return Effect.andThen(Effect.sleep(100), attempt === 0 ? Effect.fail(new ConnectError({ attempt })) : server.connect)
+      return Effect.andThen(
+        Effect.sleep(100),
+        attempt === 0 ? Effect.fail(new ConnectError({ attempt })) : server.connect
+      )
     })
     const server = new Server()
     return Effect.gen(function*() {
@@ -255,7 +258,9 @@ describe("the lease is a finalizer added at the first call", () => {
       assert.strictEqual(yield* Effect.scoped(id), 1)
       const { destroyed, hookFailures } = yield* stats
       assert.deepStrictEqual([destroyed.failed, hookFailures], [2, 2])
-    }).pipe(Effect.provide(Database.layerPool({ acquire: new Server().connect, max: 1, onReturn: () => Effect.fail("no") }))))
+    }).pipe(
+      Effect.provide(Database.layerPool({ acquire: new Server().connect, max: 1, onReturn: () => Effect.fail("no") }))
+    ))
 })
 
 describe("a call in flight when its Scope closes", () => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
-import { Pool, Proxy } from "proxy-pattern-pool"
 import { TestClock } from "effect/testing"
+import { Pool, Proxy } from "proxy-pattern-pool"
 import { defectOf, ended, reasonOf, settle, start, valueOf } from "../utils.ts"
 import type { Connection } from "./kit.ts"
 import { ConnectError, Database, id, inUse, openScope, Server, stats, summary } from "./kit.ts"
@@ -44,7 +44,9 @@ describe("object", () => {
       assert.deepStrictEqual(exit, Exit.fail(new ConnectError({ attempt: 0 })))
       yield* Effect.flatMap(Database.pool, Pool.shutdown)
       assert.strictEqual(reasonOf(yield* Effect.exit(Effect.scoped(Database.object))), "Closed")
-    }).pipe(Effect.provide(Database.layerPool({ acquire: Effect.fail(new ConnectError({ attempt: 0 })), max: 1, min: 0 }))))
+    }).pipe(
+      Effect.provide(Database.layerPool({ acquire: Effect.fail(new ConnectError({ attempt: 0 })), max: 1, min: 0 }))
+    ))
 })
 
 describe("useObject", () => {
@@ -173,7 +175,15 @@ describe("perCall", () => {
     return Effect.gen(function*() {
       const proxy = yield* Readers.perCall
       const { all, effect, late, promise, rows } = proxy
-      for (const [name, call] of Object.entries({ rows: rows(), all: all(), effect: effect(), late: late(), promise: promise() })) {
+      for (
+        const [name, call] of Object.entries({
+          rows: rows(),
+          all: all(),
+          effect: effect(),
+          late: late(),
+          promise: promise()
+        })
+      ) {
         for (const alone of [call, Readers.scoped(call)]) {
           const message = defectOf(yield* Effect.exit<unknown, unknown, Readers>(alone))
           assert.include(message, `Proxy(app/Readers).${name} gave a Stream`)
@@ -186,10 +196,10 @@ describe("perCall", () => {
 
   it.effect("is what a layer uses that is built from the tag", () => {
     const server = new Server()
-    class Users extends Proxy.Service<Users, { readonly name: (id: number) => Effect.Effect<string, Error> }>()("app/Users") {}
+    class Users extends Proxy.Service<Users, { readonly name: (id: number) => Effect.Effect<string> }>()("app/Users") {}
     const users = Users.layerShared({
       acquire: Effect.map(Database.perCall, (db) => ({
-        name: (id: number) => Effect.mapError(db.query(`name ${id}`), () => new Error("no"))
+        name: (id: number) => Effect.orDie(db.query(`name ${id}`))
       }))
     })
     return Effect.gen(function*() {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Ref } from "effect"
+import { Context, Effect, Fiber, Layer, Ref, Stream } from "effect"
 import type { Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { ended, reasonOf, settle, start, valueOf } from "../utils.ts"
@@ -115,7 +115,8 @@ describe("the traps that the documentation names", () => {
     return Effect.gen(function*() {
       const db = yield* Database
       const { close, run } = yield* openScope
-      yield* run(db.rows(3))
+      const rows = yield* run(db.rows(3))
+      assert.isTrue(Stream.isStream(rows))
       assert.strictEqual(yield* inUse, 1)
       const closing = yield* start(close())
       yield* settle

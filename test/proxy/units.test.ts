@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { Proxy } from "proxy-pattern-pool"
 import { TestClock } from "effect/testing"
+import { Proxy } from "proxy-pattern-pool"
 import { defectOf, ended, reasonOf, start, valueOf } from "../utils.ts"
 import type { Connection } from "./kit.ts"
 import { Database, id, inUse, openScope, Server, stats, summary } from "./kit.ts"
@@ -36,7 +36,8 @@ describe("Database.scoped", () => {
 
   it.effect("it is a Scope like that of Effect.scoped, for whatever else needs one", () => {
     const seen: Array<string> = []
-    const finalizer = (name: string) => Effect.addFinalizer((exit) => Effect.sync(() => seen.push(`${name} ${exit._tag}`)))
+    const finalizer = (name: string) =>
+      Effect.addFinalizer((exit) => Effect.sync(() => seen.push(`${name} ${exit._tag}`)))
     return Effect.gen(function*() {
       const exit = yield* Effect.exit(
         Database.scoped(Effect.gen(function*() {
@@ -88,7 +89,12 @@ describe("Database.scoped", () => {
   it.effect("fibers of the unit share its object, also when they ask at once in Scopes of their own", () => {
     const server = new Server()
     return Effect.gen(function*() {
-      const work = Effect.all([id, Effect.scoped(id), Database.useObject((c) => Effect.succeed(c.id)), Database.scoped(id)], {
+      const work = Effect.all([
+        id,
+        Effect.scoped(id),
+        Database.useObject((c) => Effect.succeed(c.id)),
+        Database.scoped(id)
+      ], {
         concurrency: "unbounded"
       })
       const fiber = yield* start(Database.scoped(work))

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Tracer } from "effect"
+import { TestClock } from "effect/testing"
 import type { PoolError } from "proxy-pattern-pool"
 import { Proxy } from "proxy-pattern-pool"
-import { TestClock } from "effect/testing"
 import { logs, poolError, settle, start, valueOf } from "../utils.ts"
 import type { ConnectError, Connection } from "./kit.ts"
 import { Database, id, openScope, Server, stats } from "./kit.ts"
@@ -31,7 +31,9 @@ describe("spans", () => {
       yield* holder.run(id)
       yield* holder.run(id)
       assert.lengthOf(waits(), 0)
-      const waiting = yield* start(Effect.scoped(Effect.all([id, id], { concurrency: "unbounded" })).pipe(Effect.withSpan("GET /users")))
+      const waiting = yield* start(
+        Effect.scoped(Effect.all([id, id], { concurrency: "unbounded" })).pipe(Effect.withSpan("GET /users"))
+      )
       yield* settle
       assert.lengthOf(waits(), 2)
       for (const { parent } of waits()) assert.deepInclude(parent, { _tag: "Some" })
@@ -118,7 +120,9 @@ describe("nested borrowing", () => {
 
   it.effect("that must wait for a return is warned of once, with both spans", () =>
     Effect.gen(function*() {
-      const messages = yield* warnings(Effect.scoped(Effect.andThen(span("outer")(id), span("inner")(Effect.scoped(id)))))
+      const messages = yield* warnings(
+        Effect.scoped(Effect.andThen(span("outer")(id), span("inner")(Effect.scoped(id))))
+      )
       assert.lengthOf(messages, 1)
       assert.include(messages[0], "in span \"outer\"")
       assert.include(messages[0], "in span \"inner\"")

@@ -27,7 +27,7 @@ const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1)
 
 const count = noCount()
 const list = (counts: Map<string, number>): string =>
-  Array.from(counts).sort(([, a], [, b]) => b - a).map(([name, count]) => `  ${name.padEnd(50)}${count}`).join("\n")
+  Array.from(counts).toSorted(([, a], [, b]) => b - a).map(([name, count]) => `  ${name.padEnd(50)}${count}`).join("\n")
 
 let seed = first
 let done = 0

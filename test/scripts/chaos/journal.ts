@@ -35,7 +35,7 @@ export class Journal extends Context.Service<Journal, {
   )
 }
 
-const lineOf = ({ _tag, at, pool, ...rest }: Pool.Event) => `${_tag} ${JSON.stringify(rest, readable)}`
+const lineOf = ({ _tag, at: _at, pool: _pool, ...rest }: Pool.Event) => `${_tag} ${JSON.stringify(rest, readable)}`
 
 /** Looks at what there is before JSON makes something else of it. */
 function readable(this: Readonly<Record<string, unknown>>, key: string, json: unknown): unknown {
