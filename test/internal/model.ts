@@ -2319,6 +2319,11 @@ export const run = (seed: number, count: number, keyed: boolean): number => {
   return history!.transitions
 }
 
-/** What goes wrong in one history, where anything does: at once, without looking for the fewest steps. */
+/**
+ * What goes wrong in one history, where anything does: at once, without looking for the fewest steps. For those who run
+ * a mutated copy.
+ *
+ * @public
+ */
 export const flaw = (seed: number, count: number, keyed: boolean): unknown =>
   attempt(scriptOf(seed, count, keyed), false).error

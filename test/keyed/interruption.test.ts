@@ -179,13 +179,11 @@ const attacks: Record<string, (world: World) => Effect.Effect<unknown, unknown, 
   "a call through the proxy": ({ pool }) =>
     Effect.flatMap(Database, (db) => db.work()).pipe(
       Effect.scoped,
-      Effect.provide(Tenants.get("b")),
-      Effect.provide(Layer.succeed(Tenants, pool))
+      Effect.provide(Layer.provide(Tenants.get("b"), Layer.succeed(Tenants, pool)))
     ),
   "a unit of work": ({ pool }) =>
     Database.scoped(Effect.flatMap(Database, (db) => Effect.andThen(db.work(), Effect.scoped(db.work())))).pipe(
-      Effect.provide(Tenants.get("b")),
-      Effect.provide(Layer.succeed(Tenants, pool))
+      Effect.provide(Layer.provide(Tenants.get("b"), Layer.succeed(Tenants, pool)))
     ),
   "evictKey": ({ pool }) => KeyedPool.evictKey(pool, "a"),
   "evict": ({ pool }) => KeyedPool.evict(pool),

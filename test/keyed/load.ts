@@ -68,7 +68,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
     let max = load.stuck + random.pick([1, 2, 3, 10, 30, 60])
     let maxPerKey = random.chance(0.5) ? max : random.int(1, max)
     const isStuck = (key: string) => key.startsWith("stuck")
-    const minPerKey = random.chance(0.7) ? 0 : random.int(0, Math.min(2, maxPerKey))
+    const minPerKey = load.stuck > 0 || random.chance(0.7) ? 0 : random.int(0, Math.min(2, maxPerKey))
     const concurrency = random.pick([1, 1, 1, 2, 3])
     const longestHold = random.pick([0, 5, 30])
     const longestCreation = random.pick([0, 0, 10, 30])

@@ -79,8 +79,8 @@ describe("stats", () => {
       yield* borrow(pool, "a")
       const codec = Schema.toCodecJson(KeyedPool.Stats)
       const stats = yield* KeyedPool.stats(pool)
-      const json = JSON.stringify(Schema.encodeSync(codec)(stats))
-      assert.deepStrictEqual(Schema.decodeUnknownSync(codec)(JSON.parse(json)), stats)
+      const json = JSON.stringify(yield* Schema.encodeEffect(codec)(stats))
+      assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(codec)(JSON.parse(json)), stats)
     }))
 
   it.effect("name keys by their text, plain objects by their JSON", () =>
@@ -203,7 +203,7 @@ describe("errors", () => {
       const { pool } = yield* lab({
         max: 1,
         createRetry: Schedule.spaced("1 minute"),
-        create: (key) => key === "c" ? Effect.void : Effect.fail(new Error(`no ${key}`))
+        create: (key) => key === "c" ? Effect.void : Effect.fail(`no ${key}`)
       })
       for (const key of ["a", "b"]) yield* Effect.exit(touch(pool, key))
       yield* borrow(pool, "c")

@@ -493,7 +493,7 @@ describe("any object", () => {
       Effect.gen(function*() {
         const names = yield* Names
         const all = [
-          yield* names.pipe(),
+          yield* names["pipe"](),
           yield* names.name(),
           yield* names.call(),
           yield* names.apply(),

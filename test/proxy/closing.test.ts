@@ -230,16 +230,16 @@ describe("after shutdownTimeout", () => {
       assert.deepStrictEqual(server.returned, [])
       const { borrowed, returned } = yield* stats
       assert.strictEqual(borrowed, returned)
-    }).pipe(
-      Effect.provide(Database.layerPool({
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Database.layerPool({
         acquire: server.connect,
         max: 3,
         min: 0,
         shutdownTimeout: "5 seconds",
         onReturn: server.onReturn
-      })),
-      Effect.provide(logging)
-    )
+      }),
+      logging
+    )))
   })
 
   it.effect("a Scope that is closed with a call still in flight ends as it would", () => {

@@ -360,14 +360,12 @@ describe("test doubles", () => {
     }).pipe(Effect.provide(doubles["Layer.mock"])))
 
   it.effect("inside a unit of a real layer a double is nothing but a double", () =>
-    Effect.gen(function*() {
-      yield* Database.scoped(Effect.gen(function*() {
-        assert.strictEqual(yield* id, 0)
-        assert.strictEqual(yield* Effect.provide(Database.scoped(id), doubles["Layer.succeed"]), 7)
-        assert.isFalse(yield* Effect.provide(Database.isHeld, doubles["Layer.succeed"]))
-        assert.isTrue(yield* Database.isHeld)
-      }))
-    }).pipe(Effect.provide(layer())))
+    Database.scoped(Effect.gen(function*() {
+      assert.strictEqual(yield* id, 0)
+      assert.strictEqual(yield* Effect.provide(Database.scoped(id), doubles["Layer.succeed"]), 7)
+      assert.isFalse(yield* Effect.provide(Database.isHeld, doubles["Layer.succeed"]))
+      assert.isTrue(yield* Database.isHeld)
+    })).pipe(Effect.provide(layer())))
 
   it.effect("with a double of the object everything works", () => {
     const fake: Connection = {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Tracer } from "effect"
+import { Effect, Exit, Layer, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import type { PoolError } from "proxy-pattern-pool"
 import { Proxy } from "proxy-pattern-pool"
@@ -107,8 +107,10 @@ describe("nested borrowing", () => {
       const { traced } = tracing()
       const fiber = yield* start(
         Effect.exit(program).pipe(
-          Effect.provide(Database.layerPool({ acquire: new Server().connect, max, borrowTimeout: "1 second" })),
-          Effect.provide(layer),
+          Effect.provide(Layer.provideMerge(
+            Database.layerPool({ acquire: new Server().connect, max, borrowTimeout: "1 second" }),
+            layer
+          )),
           traced
         )
       )
@@ -144,15 +146,16 @@ describe("nested borrowing", () => {
 describe("describe", () => {
   it.effect("shows the object that a Scope holds", () =>
     Effect.gen(function*() {
-      yield* Effect.scoped(Effect.gen(function*() {
-        yield* id
-        const [object] = (yield* stats).objects
-        assert.deepInclude(object, { id: 0, state: "inUse", object: { backend: 0 } })
-        assert.deepInclude(object.holders[0], { object: { backend: 0 } })
+      yield* id
+      const [object] = (yield* stats).objects
+      assert.deepInclude(object, { id: 0, state: "inUse", object: { backend: 0 } })
+      assert.deepInclude(object.holders[0], { object: { backend: 0 } })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Database.layerPool({
+        acquire: new Server().connect,
+        max: 1,
+        describe: (connection: Connection) => ({ backend: connection.id })
       }))
-    }).pipe(Effect.provide(Database.layerPool({
-      acquire: new Server().connect,
-      max: 1,
-      describe: (connection: Connection) => ({ backend: connection.id })
-    }))))
+    ))
 })

