@@ -1482,12 +1482,13 @@ describe("Scopes", () => {
     Effect.gen(function*() {
       const workshop = new Workshop()
       const pool = yield* Pool.make({ acquire: workshop.acquire, max: 1, name: "app/Database" })
+      yield* Effect.scoped(Pool.get(pool))
       const gate = yield* Deferred.make<void>()
       yield* start(Pool.use(pool, () => Deferred.await(gate)))
       const scope = yield* Scope.make()
       const waiter = yield* start(Scope.provide(Pool.get(pool), scope))
       yield* Deferred.succeed(gate, void 0)
-      while ((yield* Pool.stats(pool)).borrowed < 2) yield* Effect.yieldNow
+      while ((yield* Pool.stats(pool)).borrowed < 3) yield* Effect.yieldNow
       yield* Scope.close(scope, Exit.die("boom"))
       yield* settle
       assert.include(defectOf(ended(waiter)), "Pool \"app/Database\"")
@@ -1658,6 +1659,9 @@ describe("errors", () => {
       yield* TestClock.adjust(250)
       const at = "(0 of 3 in use, 2 creating, 1 destroying, 2 waiting)"
       assert.strictEqual(poolError(ended(waiters[0]!)).message, `Pool "pool": no object within 250ms ${at}`)
+      assert.isUndefined(ended(waiters[1]!), "a fraction of a millisecond is not over yet")
+      yield* TestClock.adjust(1)
+      assert.include(poolError(ended(waiters[1]!)).message, "no object within 250.3ms")
     }))
 
   it.effect("of holders there are no more than ten, those that have held longest", () =>
@@ -1670,6 +1674,25 @@ describe("errors", () => {
       }
       const { reason } = poolError(yield* Effect.exit(hold(pool, 0)))
       assert.deepStrictEqual((reason as PoolError.BorrowTimeout).holders.map(({ id }) => id), ids.slice(0, 10))
+    }))
+
+  it.effect("holders are also those whose onReturn is running, and still no more than ten", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({
+        acquire: new Workshop().acquire,
+        max: 16,
+        min: 16,
+        borrowTimeout: 0,
+        onReturn: () => Effect.sleep("1 minute"),
+        hookTimeout: "2 minutes",
+        shutdownTimeout: 0
+      })
+      for (let i = 0; i < 8; i++) yield* start(hold(pool, "1 hour"))
+      for (let i = 0; i < 8; i++) yield* start(hold(pool, "1 second"))
+      yield* TestClock.adjust("1 second")
+      const reason = poolError(yield* Effect.exit(hold(pool, 0))).reason as PoolError.BorrowTimeout
+      assert.deepStrictEqual([reason.inUse, reason.holders.length], [16, 10])
+      yield* Pool.shutdown(pool)
     }))
 
   it.effect("the reasons can be caught by their tag", () =>

@@ -275,8 +275,9 @@ describe("what cannot end before the closing does", () => {
       yield* checkEmpty(pool, workshop)
     }))
 
-  it.effect("shutdown from a fiber that took an object raw does not wait for it, whatever the Scope", () =>
-    Effect.gen(function*() {
+  it.effect("shutdown from a fiber that took an object raw does not wait for it, whatever the Scope", () => {
+    const { entries, layer } = logs()
+    return Effect.gen(function*() {
       const workshop = new Workshop()
       const pool = yield* Pool.make({ acquire: workshop.acquire, max: 1 })
       const scope = yield* Scope.make()
@@ -285,7 +286,9 @@ describe("what cannot end before the closing does", () => {
       yield* checkEmpty(pool, workshop)
       yield* Scope.close(scope, Exit.void)
       yield* checkEmpty(pool, workshop)
-    }))
+      assert.deepStrictEqual(entries, [], "nobody is to blame")
+    }).pipe(Effect.provide(layer))
+  })
 
   it.effect("closing does not wait for what any fiber took raw in the Scope in which it runs", () =>
     Effect.gen(function*() {

@@ -14,16 +14,20 @@ import { checkStats, Workshop } from "./utils.ts"
 
 /**
  * Runs fibers one step after the other, and interrupts one of them at the n-th step that any of them makes: a step is a
- * yield check of a fiber, or a task of its own.
+ * yield check of a fiber, or a task of its own. Or it makes one of them wait at its own n-th step until the others cannot
+ * go on.
  */
 class Steps implements Scheduler.Scheduler {
   readonly executionMode = "async"
   victim: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  latecomer: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Steps since there is a victim. */
   count = 0
   private readonly at: number
   private readonly yields: boolean
   private readonly tasks: Array<() => void> = []
+  private postpones = false
+  private postponed: (() => void) | undefined = undefined
 
   /** With `yields` fibers take turns after a few steps, otherwise each runs as far as it can. */
   constructor(at: number, yields: boolean) {
@@ -32,19 +36,31 @@ class Steps implements Scheduler.Scheduler {
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (fiber === this.latecomer) return this.postpones = ++this.count === this.at
     this.step()
     // yielding takes two operations: with fewer a fiber would do nothing else
     return this.yields && fiber.currentOpCount > 3
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {
-    return { scheduleTask: (task) => void this.tasks.push(task), flush: () => {} }
+    const scheduleTask = (task: () => void) => {
+      if (!this.postpones) this.tasks.push(task)
+      else this.postponed = task
+      this.postpones = false
+    }
+    return { scheduleTask, flush: () => {} }
+  }
+
+  private next(): (() => void) | undefined {
+    const task = this.tasks.shift() ?? this.postponed
+    if (task === this.postponed) this.postponed = undefined
+    return task
   }
 
   /** Until nobody can go on. */
   run(): void {
     let ran = 0
-    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) {
+    for (let task = this.next(); task !== undefined; task = this.next()) {
       expected(++ran < 10_000, "it comes to an end")
       this.step()
       task()
@@ -140,6 +156,13 @@ class World {
       () => steps,
       () => Effect.sync(() => this.leave(thing))
     )
+
+  /** Whoever runs this waits once, until the others cannot go on. */
+  delay<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Fiber.Fiber<A, E> {
+    const latecomer = this.fork(Effect.andThen(Effect.yieldNow, effect))
+    this.steps.latecomer = latecomer
+    return latecomer
+  }
 
   /** As `work`, until the Scope closes. */
   readonly workInScope = (thing: Thing): Effect.Effect<void, never, Scope.Scope> =>
@@ -250,6 +273,8 @@ const borrows: Record<string, Borrow> = {
     )
 }
 
+const getInScopeAround: Borrow = ({ pool, work }) => Effect.flatMap(Pool.get(pool), work)
+
 /** The victim and the one behind it: whoever waits is served, whatever happens to the first. */
 const attackAndServe = (world: World, effect: Effect.Effect<unknown, unknown, Scope.Scope>): void => {
   const victim = world.attack(effect)
@@ -354,6 +379,33 @@ describe("interrupted at any step", () => {
       )
     })
   }
+
+  it("a borrower that is late at any step misses no hand-over, no closing, and not the end of its Scope", () => {
+    const events: Record<string, (world: World, scope: Scope.Closeable) => Effect.Effect<unknown>> = {
+      "an object comes back": ({ gate }) => gate.open,
+      "the pool closes": ({ gate, pool }) => Effect.andThen(gate.open, Pool.shutdown(pool)),
+      "the Scope closes": ({ gate }, scope) => Effect.andThen(Scope.close(scope, Exit.void), gate.open)
+    }
+    for (const setting of [{}, { onReturn }, { onBorrow }]) {
+      for (const borrow of [...Object.values(borrows), getInScopeAround]) {
+        for (const [event, happens] of Object.entries(events)) {
+          for (let at = 1;; at++) {
+            const world = new World({ ...setting, max: 1, min: 1 }, at, false)
+            const scope = Scope.makeUnsafe()
+            world.fork(Pool.use(world.pool, () => world.gate.await))
+            const latecomer = world.delay(Scope.provide(borrow(world), scope))
+            world.fork(Effect.andThen(Effect.yieldNow, happens(world, scope)))
+            world.steps.run()
+            assert.isDefined(latecomer.pollUnsafe(), `at step ${at}, ${event}`)
+            world.finish(Scope.close(scope, Exit.void))
+            if (world.steps.count < at) break
+            if (event === "the pool closes") world.checkClosed()
+            else world.check()
+          }
+        }
+      }
+    }
+  })
 
   it("a body that runs in a fiber of its own is interrupted with its caller, and waited for", () => {
     assert.isAbove(

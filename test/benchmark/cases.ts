@@ -1,5 +1,5 @@
 /** What is measured. Peers: `ours`, `effect`, and where a case can be told in promises `generic`, `tarn`, `lightning`. */
-import { Context, Effect, Pool as EffectPool } from "effect"
+import { Context, Effect, Metric, Pool as EffectPool, Stream } from "effect"
 import type { Case } from "./measure.ts"
 import { generic, lightning, ours, Pool, type Promised, Proxy, tarn, theirs } from "./peers.ts"
 
@@ -261,6 +261,33 @@ export const options: Case = {
   rounds: 40,
   runs: {
     on: runs(repeat(20_000, Pool.use(withOptions, () => done))),
+    off: runs(repeat(20_000, Pool.use(ten, () => done)))
+  }
+}
+
+const watched = await ours(10)
+Effect.runFork(Stream.runDrain(Pool.events(watched)))
+await Effect.runPromise(Effect.sleep(10))
+
+const readMetrics = Effect.sync(() => Metric.snapshotUnsafe(Context.empty()))
+
+/** What it costs a borrow that somebody reads the metrics, here after every thousand borrows. */
+export const metrics: Case = {
+  name: "metrics read",
+  count: 20_000,
+  rounds: 40,
+  runs: {
+    read: runs(repeat(20, Effect.andThen(repeat(1000, Pool.use(ten, () => done)), readMetrics))),
+    unread: runs(repeat(20, Effect.andThen(repeat(1000, Pool.use(ten, () => done)), Effect.void)))
+  }
+}
+
+/** What it costs a borrow that somebody listens to the events. */
+export const listener: Case = {
+  name: "a listener",
+  count: 20_000,
+  runs: {
+    on: runs(repeat(20_000, Pool.use(watched, () => done))),
     off: runs(repeat(20_000, Pool.use(ten, () => done)))
   }
 }

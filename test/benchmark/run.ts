@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
-import { cases, floors, forwarded, growth, options } from "./cases.ts"
+import { cases, floors, forwarded, growth, listener, metrics, options } from "./cases.ts"
 import { measure, type Times } from "./measure.ts"
 import { plot } from "./plot.ts"
 import { otherTarget, targets, tolerance } from "./targets.ts"
@@ -70,6 +70,21 @@ add(callName, "plain", call["ours"]!, call["plain"]!, "ns", targetOf(callName))
 const cost = await measure(options)
 const costName = `${options.name} / off`
 add(costName, "off", cost["on"]!, cost["off"]!, "ns", targetOf(costName))
+
+const reading = await measure(metrics)
+add(
+  `${metrics.name} / not read`,
+  "unread",
+  reading["read"]!,
+  reading["unread"]!,
+  "ns",
+  targetOf("metrics read / not read")
+)
+
+const listening = await measure(listener)
+console.log(
+  `a borrow with a listener: ${listening["on"]!.toFixed(0)} ns, without: ${listening["off"]!.toFixed(0)} ns (no target)`
+)
 
 const alone = ({ fork, ours }: Times): number => ours! - fork!
 const few = alone(await measure(growth(1000)))

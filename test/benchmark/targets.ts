@@ -20,6 +20,7 @@ export const targets: Readonly<Record<string, number>> = {
   "heap of a held lease": 2,
   "a forwarded call in a held Scope / the method of a plain service": 1,
   "idleTimeToLive, timeToLive and borrowWarning switched on / off": 1.05,
+  "metrics read / not read": 1.05,
   "a borrow among 100,000 waiters / among 1,000": 2
 }
 

@@ -279,9 +279,9 @@ const reasonOf = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 /** One borrow, which every fourth time is interrupted somewhere. */
-const borrower = (world: World, pool: Pool.Pool<Thing, Mishap>, count: Count) =>
+const borrower = (world: World, pool: Pool.Pool<Thing, Mishap>, count: Count, span: number) =>
   Effect.gen(function*() {
-    yield* Effect.sleep(yield* upTo(400))
+    yield* Effect.sleep(yield* upTo(span))
     const [name, form] = yield* Random.choice(Object.entries(forms))
     increment(count.forms, name)
     const fiber = yield* Effect.forkChild(form(world, pool), { startImmediately: true })
@@ -389,8 +389,10 @@ const run = Effect.fnUntraced(function*(size: number, count: Count) {
   const context = yield* Layer.buildWithScope(layer, scope)
   const pool = yield* Effect.provide(Things.pool, context)
 
+  // some come in a crowd, some at their leisure
+  const span = size * (yield* Random.choice([1, 4, 8] as const))
   const borrowers = yield* Effect.forkChild(
-    Effect.forEach(Array.from({ length: size }), () => borrower(world, pool, count), {
+    Effect.forEach(Array.from({ length: size }), () => borrower(world, pool, count, span), {
       concurrency: "unbounded",
       discard: true
     }).pipe(Effect.provide(context))
@@ -399,15 +401,15 @@ const run = Effect.fnUntraced(function*(size: number, count: Count) {
     (yield* chance(0.7)) ? Effect.repeat(operate(world, pool), { times: yield* upTo(8) }) : Effect.void
   )
   const all = () => ended(borrowers) && ended(operator)
-  const closesEarly = yield* chance(0.3)
+  const closesEarly = yield* chance(0.2)
   // all have come by then, and whatever they do takes no longer than a few times the longest
-  yield* closesEarly ? pass(world, pool, yield* upTo(400)) : pass(world, pool, 5000, all)
+  yield* closesEarly ? pass(world, pool, yield* upTo(span)) : pass(world, pool, span + 5000, all)
   if (!closesEarly) {
     if (!all()) return yield* new Broken({ what: `somebody is stuck: ${JSON.stringify(yield* Pool.stats(pool))}` })
     yield* settle(world, pool)
   }
   const stats = yield* close(world, pool, scope)
-  yield* pass(world, pool, 5000, all)
+  yield* pass(world, pool, span + 5000, all)
   if (!all()) return yield* new Broken({ what: "somebody is stuck when the pool has closed" })
   // finalizers that were left to themselves when the pool closed have ended too
   yield* pass(world, pool, long)

@@ -30,9 +30,9 @@ const list = (counts: Map<string, number>): string =>
   Array.from(counts).toSorted(([, a], [, b]) => b - a).map(([name, count]) => `  ${name.padEnd(50)}${count}`).join("\n")
 
 let seed = first
-let done = 0
+let fibers = 0
 let told = 0
-while (done < borrows) {
+while (count.borrowed < borrows) {
   const size = sizes[seed % sizes.length]!
   try {
     await Effect.runPromise(Effect.provideService(history(seed, size, count), References.MinimumLogLevel, "None"))
@@ -40,16 +40,15 @@ while (done < borrows) {
     console.error(`seed ${seed}: ${String(error)}`)
     process.exit(1)
   }
-  done += size
+  fibers += size
   seed++
-  if (done - told >= 20_000) {
-    told = done
-    console.log(`${done} borrows by fibers, ${seed - first} histories, ${seconds()} s`)
+  if (count.borrowed - told >= 20_000) {
+    told = count.borrowed
+    console.log(`${count.borrowed} borrows by ${fibers} fibers, ${seed - first} histories, ${seconds()} s`)
   }
 }
-console.log(list(count.forms))
-console.log(list(count.outcomes))
+console.log(`how they borrowed\n${list(count.forms)}\nhow it ended\n${list(count.outcomes)}`)
 console.log(
-  `${done} borrows by fibers in ${seed - first} histories (seeds ${first} to ${seed - 1}) in ${seconds()} s: ` +
-    `${count.borrowed} objects handed over, ${count.created} created and destroyed, nothing lost`
+  `${count.borrowed} borrows by ${fibers} fibers in ${seed - first} histories (seeds ${first} to ${seed - 1}) in ` +
+    `${seconds()} s: ${count.created} objects created and destroyed, nothing lost`
 )

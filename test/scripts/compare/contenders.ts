@@ -2,7 +2,7 @@
  * The pools that are compared, each used as its documentation says, behind one interface: what all have in common, and
  * what only some have is `undefined` in the others.
  */
-import { Cause, Effect, Exit, Fiber, Pool as EffectPool, Scope } from "effect"
+import { Cause, Data, Effect, Exit, Fiber, Pool as EffectPool, References, Scope } from "effect"
 import * as genericPool from "generic-pool"
 import { Pool as LightningPool } from "lightning-pool"
 import { Pool } from "proxy-pattern-pool"
@@ -32,6 +32,8 @@ export interface Options {
   readonly borrowLimit?: number
   /** How many are to be idle, whatever is lent. */
   readonly minIdle?: number
+  /** How often to try again to create an object for a borrower, where one can say so. */
+  readonly retries?: number
   /** How many may share one object. */
   readonly shares?: number
 }
@@ -73,16 +75,25 @@ export interface Contender {
 // pools of Effect
 // -----------------------------------------------------------------------------------------------------------------
 
+class Refused extends Data.TaggedError("Refused")<{ readonly cause: unknown }> {
+  override get message() {
+    return String(this.cause instanceof Error ? this.cause.message : this.cause)
+  }
+}
+
 const lifeOf = ({ create, destroy }: Options) =>
   Effect.acquireRelease(
-    Effect.tryPromise({ try: create, catch: (cause) => cause }),
+    Effect.tryPromise({ try: create, catch: (cause) => new Refused({ cause }) }),
     (thing) => Effect.promise(() => destroy(thing)),
     { interruptible: true }
   )
 
+/** Nobody reads the warnings of what goes wrong here. */
+const quietly = Effect.provideService(References.MinimumLogLevel, "None")
+
 /** As a promise that a user of promises would understand. */
 const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
-  const exit = await Effect.runPromiseExit(effect)
+  const exit = await Effect.runPromiseExit(quietly(effect))
   if (Exit.isSuccess(exit)) return exit.value
   throw Cause.hasInterruptsOnly(exit.cause) ? new Error("interrupted") : Cause.squash(exit.cause)
 }
@@ -102,7 +113,7 @@ const effectful = async <P>({ get, invalidate, make, reserve, resize, use }: Eff
   return {
     borrow: () => {
       const scope = Scope.makeUnsafe()
-      const fiber = Effect.runFork(Scope.provide(get(pool), scope))
+      const fiber = Effect.runFork(quietly(Scope.provide(get(pool), scope)))
       const object = run(Fiber.join(fiber))
       const giveBack = () => run(Scope.close(scope, Exit.void))
       return {
@@ -159,10 +170,10 @@ const theirs: Contender = {
   make: (options) => {
     // without a lifetime, a pool with a minimum is one whose idle objects go after a while
     const bounds = { acquire: lifeOf(options), min: options.min ?? 0, max: options.max, concurrency: options.shares }
-    const get = (pool: EffectPool.Pool<Thing, unknown>) =>
+    const get = (pool: EffectPool.Pool<Thing, Refused>) =>
       options.patience === undefined ? EffectPool.get(pool) : Effect.timeout(EffectPool.get(pool), options.patience)
     return effectful({
-      make: options.min === options.max
+      make: options.lifetime === undefined && options.min === options.max
         ? EffectPool.make({ ...bounds, size: options.max })
         : EffectPool.makeWithTTL({
           ...bounds,
@@ -269,11 +280,12 @@ const tarn: Contender = {
 const lightning: Contender = {
   name: "lightning-pool",
   has: ["checks", "maxWaiting", "minIdle"],
-  make: async ({ check, create, destroy, max, maxWaiting, min, minIdle, patience }) => {
+  make: async ({ check, create, destroy, max, maxWaiting, min, minIdle, patience, retries }) => {
     const pool = new LightningPool<Thing>({ create, destroy, ...(check && { validate: check }) }, {
       max,
       min: min ?? 0,
       ...(minIdle !== undefined && { minIdle }),
+      ...(retries !== undefined && { acquireMaxRetries: retries, acquireRetryWait: 100 }),
       ...(patience !== undefined && { acquireTimeoutMillis: patience }),
       ...(maxWaiting !== undefined && { maxQueue: maxWaiting })
     })
