@@ -254,7 +254,6 @@ const healthCheck = () => Effect.as(steps, true)
 const settings: Record<string, Omit<Setting, "max">> = {
   "plain": {},
   "with onReturn": { onReturn },
-  "with onBorrow": { onBorrow },
   "with both hooks": { onBorrow, onReturn },
   "with a borrowLimit and both hooks": { borrowLimit: "1 hour", onBorrow, onReturn },
   "with checks and hooks": { healthCheck, healthAfterIdle: 0, onBorrow, onReturn },

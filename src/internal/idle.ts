@@ -7,22 +7,28 @@ export interface Everywhere {
   rested(slot: Slot): void
 }
 
+const unshared: Array<List<Slot> | undefined> = []
+
 /**
  * The objects of one group that can be lent: the wholly idle ones in the order in which they became idle, and, where
  * objects are shared, those with a share free, by their number of borrowers.
  */
-export class Idle {
-  /** The longest idle first; one that is being checked keeps its place, and is passed over. */
-  readonly whole = new List<Slot>()
+export class Idle extends List<Slot> {
+  /**
+   * The longest idle first; one that is being checked keeps its place, and is passed over. It is this object itself:
+   * among many keys every object on the way to theirs is slow to come.
+   */
+  readonly whole: List<Slot> = this
   /** How many in `whole` are passed over. */
   checked = 0
   /** By number of borrowers; stays empty where objects are not shared. */
-  private readonly shared: Array<List<Slot> | undefined> = []
+  private shared: Array<List<Slot> | undefined> = unshared
   /** No list in `shared` below this has a member. */
   private least = 1
   private readonly everywhere: Everywhere | undefined
 
   constructor(everywhere: Everywhere | undefined) {
+    super()
     this.everywhere = everywhere
   }
 
@@ -38,6 +44,7 @@ export class Idle {
   }
 
   addShared(slot: Slot, load: number): void {
+    if (this.shared === unshared) this.shared = []
     const list = this.shared[load] ??= new List()
     slot.sharedAt = load
     list.push(slot)
@@ -45,11 +52,11 @@ export class Idle {
   }
 
   /** Takes it out, wherever it is. */
-  remove(slot: Slot): void {
+  override remove(slot: Slot): void {
     if (slot.idle) {
       slot.idle = false
       if (slot.passedOver) this.unblock(slot)
-      this.whole.remove(slot)
+      super.remove(slot)
     } else if (slot.sharedAt !== 0) {
       this.shared[slot.sharedAt]!.remove(slot)
       slot.sharedAt = 0

@@ -20,19 +20,6 @@ export class Claim implements Timed {
   }
 }
 
-/** A key with idle objects, by the longest idle of them. It may stand too early: whoever comes to it looks again. */
-export class Rest implements Timed {
-  timerAt = Infinity
-  timerIndex = -1
-  readonly group: Group
-  /** Among the keys that have more than their minimum. */
-  plenty = false
-
-  constructor(group: Group) {
-    this.group = group
-  }
-}
-
 export class Rooms implements Everywhere {
   /** Most places of all keys together. */
   max: number
@@ -44,10 +31,13 @@ export class Rooms implements Everywhere {
   private readonly promised = new Heap<Claim>()
   /** Keys below their minimum, which get what nobody waits for. */
   private readonly needy = new Set<Group>()
-  /** Keys with idle objects that have more than their minimum; one that has no more is moved when it is looked at. */
-  private readonly plenty = new Heap<Rest>()
+  /**
+   * Keys with idle objects that have more than their minimum, by the longest idle object of each. A key may stand too
+   * early, or here though it has no more: whoever comes to it looks again.
+   */
+  private readonly plenty = new Heap<Group>()
   /** The others. */
-  private readonly least = new Heap<Rest>()
+  private readonly least = new Heap<Group>()
   private rests = 0
   /** Objects that made room for a key which does not need it any more: the next one gets it. */
   private readonly loose = new Set<Slot>()
@@ -75,8 +65,10 @@ export class Rooms implements Everywhere {
     else if (this.needy.size > 0) this.needy.delete(group)
     const claim = group.claim ??= seq === Infinity ? undefined : new Claim(group)
     if (claim === undefined) return
-    if (claim.room === undefined) this.hungry.set(claim, seq)
-    else if (seq !== Infinity) this.promised.set(claim, seq)
+    if (claim.room === undefined) {
+      this.hungry.set(claim, seq)
+      if (seq === Infinity && claim.pledge === undefined) group.claim = undefined
+    } else if (seq !== Infinity) this.promised.set(claim, seq)
     else this.loosen(claim, claim.room)
   }
 
@@ -135,44 +127,45 @@ export class Rooms implements Everywhere {
     return beyond === undefined || (within !== undefined && within.rested < beyond.rested) ? within : beyond
   }
 
-  private oldest(heap: Heap<Rest>, except: Group | undefined): Slot | undefined {
-    let aside: Rest | undefined
+  private oldest(heap: Heap<Group>, except: Group | undefined): Slot | undefined {
+    let aside: Group | undefined
     let found: Slot | undefined
-    for (let rest = heap.first; rest !== undefined && found === undefined; rest = heap.first) {
-      const { group } = rest
+    for (let group = heap.first; group !== undefined && found === undefined; group = heap.first) {
       const slot = group.idle.whole.head
-      if (slot === undefined) heap.remove(rest)
-      else if (rest.plenty && group.alive <= group.min) this.stand(rest, slot)
-      else if (slot.rested !== rest.timerAt) heap.set(rest, slot.rested)
-      else if (group === except) heap.remove(aside = rest)
+      if (slot === undefined) heap.remove(group)
+      else if (group.plenty && group.alive <= group.min) this.stand(group, slot)
+      else if (slot.rested !== group.timerAt) heap.set(group, slot.rested)
+      else if (group === except) heap.remove(aside = group)
       else found = slot
     }
-    if (aside !== undefined) this.stand(aside, aside.group.idle.whole.head!)
+    if (aside !== undefined) this.stand(aside, aside.idle.whole.head!)
     return found
   }
 
-  private stand(rest: Rest, slot: Slot): void {
-    const { group } = rest
-    const heap = rest.plenty ? this.plenty : this.least
-    heap.remove(rest)
-    rest.plenty = group.alive > group.min
-    const home = rest.plenty ? this.plenty : this.least
-    home.set(rest, slot.rested)
+  private stand(group: Group, slot: Slot): void {
+    this.unstand(group)
+    group.plenty = group.alive > group.min
+    const home = group.plenty ? this.plenty : this.least
+    home.set(group, slot.rested)
+  }
+
+  private unstand(group: Group): void {
+    const home = group.plenty ? this.plenty : this.least
+    home.remove(group)
   }
 
   /** An object is idle from now on. */
   rested(slot: Slot): void {
     slot.rested = ++this.rests
-    const rest = slot.group.rest ??= new Rest(slot.group)
-    if (rest.timerIndex === -1) this.stand(rest, slot)
-    else if (!rest.plenty && slot.group.alive > slot.group.min) this.stand(rest, slot.group.idle.whole.head!)
+    const { group } = slot
+    if (group.timerIndex === -1) this.stand(group, slot)
   }
 
   /** A key may have more than its minimum now. */
   hasMore(group: Group): void {
-    const { rest } = group
+    if (group.timerIndex === -1 || group.plenty) return
     const slot = group.idle.whole.head
-    if (rest !== undefined && slot !== undefined && rest.timerIndex !== -1 && !rest.plenty) this.stand(rest, slot)
+    if (slot !== undefined) this.stand(group, slot)
   }
 
   /** This object makes room for the key. */
@@ -217,8 +210,8 @@ export class Rooms implements Everywhere {
   /** The key is no more. */
   forget(group: Group): void {
     this.needy.delete(group)
-    const { claim, rest } = group
-    if (rest !== undefined) (rest.plenty ? this.plenty : this.least).remove(rest)
+    this.unstand(group)
+    const { claim } = group
     if (claim === undefined) return
     if (claim.room === undefined) this.hungry.remove(claim)
     else this.loosen(claim, claim.room)

@@ -4,7 +4,7 @@ import type { Everywhere } from "./idle.ts"
 import { Idle } from "./idle.ts"
 import type { Linked } from "./list.ts"
 import type { Reason } from "./policy.ts"
-import type { Claim, Rest } from "./rooms.ts"
+import type { Claim } from "./rooms.ts"
 import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
 import { Queue } from "./waiters.ts"
@@ -151,50 +151,91 @@ export class Moment implements Timed {
   }
 }
 
-/** The objects and borrowers of one key; a pool without keys is one group. */
-export class Group {
-  readonly key: unknown
-  min: number
-  max: number
-  readonly queue = new Queue()
-  readonly idle: Idle
-  readonly slots: Array<Slot> = []
-  /** Objects idle, in use or checked. */
-  size = 0
-  creating = 0
-  destroying = 0
-  /** Objects that need not go. */
-  alive = 0
-  /** Borrowers for whom an object is being prepared. */
-  preparing = 0
-  /** Checks under way. */
-  checks = 0
-  /** Creations for one borrower that has left. */
-  orphans = 0
-  attempts = 0
-  outage: Outage | undefined = undefined
-  lastFailure: unknown = undefined
-  readonly retry: Moment = new Moment("retry", this)
-  readonly reaper: Moment = new Moment("idle", this)
-  readonly totals = new Totals()
-  /** How the key reads in errors, logs and statistics; a pool without keys has none. */
-  label: string | undefined = undefined
-  private readonly places = new Map<unknown, Slot | Set<Slot>>()
+/** Up to so many objects are looked through for a value, more have a map. */
+const few = 8
 
-  /** A key that lost its last objects, with nobody there: its minimum does not count. */
-  abandoned = false
+/**
+ * The objects and borrowers of one key; a pool without keys is one group. There may be very many keys: what few of them
+ * need is made when it is needed, and what every borrow needs stands together.
+ */
+export class Group implements Timed {
+  declare readonly idle: Idle
+  declare readonly queue: Queue
+  declare readonly totals: Totals
+  declare outage: Outage | undefined
   /** The key is no more: neither object nor borrower. */
-  vanished = false
+  declare vanished: boolean
+  /** Objects idle, in use or checked. */
+  declare size: number
+  declare creating: number
+  /** Objects that need not go. */
+  declare alive: number
+  declare max: number
+  /** Where a key with idle objects stands among the others, by the longest idle. */
+  declare timerIndex: number
+  declare timerAt: number
+  /** It stands among those that have more than their minimum. */
+  declare plenty: boolean
+  declare min: number
+  declare destroying: number
+  /** Borrowers for whom an object is being prepared. */
+  declare preparing: number
+  /** Checks under way. */
+  declare checks: number
+  declare readonly key: unknown
+  /** How the key reads in errors, logs and statistics; a pool without keys has none. */
+  declare label: string | undefined
+  declare slots: Array<Slot>
+  /** Creations for one borrower that has left. */
+  declare orphans: number
+  declare attempts: number
+  declare lastFailure: unknown
+  /** A key that lost its last objects, with nobody there: its minimum does not count. */
+  declare abandoned: boolean
   /** What a key asks of the places of all keys. */
-  claim: Claim | undefined = undefined
-  /** Where a key stands among those with idle objects. */
-  rest: Rest | undefined = undefined
+  declare claim: Claim | undefined
+  declare private retryMoment: Moment | undefined
+  declare private reaperMoment: Moment | undefined
+  declare private places: Map<unknown, Slot | Set<Slot>> | undefined
 
   constructor(key: unknown, min: number, max: number, everywhere?: Everywhere) {
-    this.key = key
     this.idle = new Idle(everywhere)
-    this.min = min
+    this.queue = new Queue()
+    this.totals = new Totals()
+    this.outage = undefined
+    this.vanished = false
+    this.size = 0
+    this.creating = 0
+    this.alive = 0
     this.max = max
+    this.timerIndex = -1
+    this.timerAt = Infinity
+    this.plenty = false
+    this.min = min
+    this.destroying = 0
+    this.preparing = 0
+    this.checks = 0
+    this.key = key
+    this.label = undefined
+    this.slots = []
+    this.orphans = 0
+    this.attempts = 0
+    this.lastFailure = undefined
+    this.abandoned = false
+    this.claim = undefined
+    this.retryMoment = undefined
+    this.reaperMoment = undefined
+    this.places = undefined
+  }
+
+  /** When the next attempt to create may begin. */
+  get retry(): Moment {
+    return this.retryMoment ??= new Moment("retry", this)
+  }
+
+  /** When the longest idle object has been idle too long. */
+  get reaper(): Moment {
+    return this.reaperMoment ??= new Moment("idle", this)
   }
 
   get waiting(): number {
@@ -203,7 +244,9 @@ export class Group {
 
   addSlot(slot: Slot): void {
     slot.index = this.slots.length
-    this.slots.push(slot)
+    // an array that is made with its only member is the smallest
+    if (slot.index === 0) this.slots = [slot]
+    else this.slots.push(slot)
   }
 
   removeSlot(slot: Slot): void {
@@ -217,11 +260,19 @@ export class Group {
 
   /** Every place that holds this very value. */
   holding(value: unknown): ReadonlyArray<Slot> {
+    if (this.places === undefined) {
+      return this.slots.filter((slot) => slot.state === "alive" && slot.value === value)
+    }
     const found = this.places.get(value)
     return found === undefined ? [] : found instanceof Slot ? [found] : [...found]
   }
 
   remember(slot: Slot): void {
+    if (this.places === undefined) {
+      if (this.slots.length <= few) return
+      this.places = new Map()
+      for (const other of this.slots) if (other !== slot && other.state === "alive") this.remember(other)
+    }
     const found = this.places.get(slot.value)
     if (found === undefined) this.places.set(slot.value, slot)
     else if (found instanceof Slot) this.places.set(slot.value, new Set([found, slot]))
@@ -229,6 +280,7 @@ export class Group {
   }
 
   forget(slot: Slot): void {
+    if (this.places === undefined) return
     const found = this.places.get(slot.value)
     if (found === slot) this.places.delete(slot.value)
     else if (found instanceof Set) {

@@ -1,5 +1,18 @@
 import type { Reason } from "./policy.ts"
 
+const none = (): Record<Reason, number> => ({
+  idle: 0,
+  lifetime: 0,
+  uses: 0,
+  unhealthy: 0,
+  invalidated: 0,
+  revoked: 0,
+  evicted: 0,
+  resized: 0,
+  failed: 0,
+  shutdown: 0
+})
+
 /** What has happened since the start, of one group; only ever counted up. */
 export class Totals {
   created = 0
@@ -11,17 +24,11 @@ export class Totals {
   cancelled = 0
   healthChecks = 0
   hookFailures = 0
-  readonly destroyed: Record<Reason, number> = {
-    idle: 0,
-    lifetime: 0,
-    uses: 0,
-    unhealthy: 0,
-    invalidated: 0,
-    revoked: 0,
-    evicted: 0,
-    resized: 0,
-    failed: 0,
-    shutdown: 0
+  /** Most keys have lost nothing yet. */
+  #destroyed: Record<Reason, number> | undefined = undefined
+
+  get destroyed(): Record<Reason, number> {
+    return this.#destroyed ??= none()
   }
 
   add(that: Totals): void {
@@ -34,6 +41,9 @@ export class Totals {
     this.cancelled += that.cancelled
     this.healthChecks += that.healthChecks
     this.hookFailures += that.hookFailures
-    for (const reason of Object.keys(this.destroyed) as Array<Reason>) this.destroyed[reason] += that.destroyed[reason]
+    const more = that.#destroyed
+    if (more === undefined) return
+    const { destroyed } = this
+    for (const reason of Object.keys(more) as Array<Reason>) destroyed[reason] += more[reason]
   }
 }

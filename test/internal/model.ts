@@ -1880,7 +1880,7 @@ export class History {
         break
       case "vanish":
         same("places of a key that is no more", command.group.slots.length, 0)
-        same("values of a key that is no more", command.group["places"].size, 0)
+        same("values of a key that is no more", command.group["places"]?.size ?? 0, 0)
         same(
           "deadlines of a key that is no more",
           Math.min(command.group.retry.timerAt, command.group.reaper.timerAt),
@@ -2241,7 +2241,7 @@ export class History {
     same("people in the end", this.model.people.length, 0)
     same("destroyed in the end", destroyed, totals.created)
     same("returned in the end", totals.returned, totals.borrowed)
-    for (const group of machine.groups.values()) same("values that are remembered", group["places"].size, 0)
+    for (const group of machine.groups.values()) same("values that are remembered", group["places"]?.size ?? 0, 0)
     same("borrowers with a deadline", machine["patience"].size, 0)
   }
 }

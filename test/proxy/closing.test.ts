@@ -35,6 +35,17 @@ describe("at once", () => {
     }).pipe(Effect.provide(Layer.provideMerge(layer(server), logging)))
   })
 
+  it.effect("later calls from where many came from before fail too", () => {
+    const server = new Server()
+    return Effect.gen(function*() {
+      const db = yield* Database
+      for (let i = 0; i < 3; i++) yield* db.query("before")
+      yield* shutdown
+      for (let i = 0; i < 3; i++) assert.strictEqual(reasonOf(yield* Effect.exit(db.query("after"))), "Closed")
+      assert.lengthOf(server.calls, 3)
+    }).pipe(Effect.scoped, Effect.provide(layer(server)))
+  })
+
   it.effect("those who wait fail with Closed, in Scopes, units, useObject and perCall, also while a hook prepares an object", () => {
     const server = new Server()
     return Effect.gen(function*() {
@@ -176,7 +187,7 @@ describe("it does not wait for what cannot end before it", () => {
     )
   )
   within("a unit's useObject body that does", Database.scoped(Database.useObject(() => shutdown)))
-  within("what the fiber took raw that does", Effect.scoped(Effect.andThen(Database.object, shutdown)))
+  within("what the fiber took raw that does", Effect.scoped(Effect.andThen(Database.object, Effect.scoped(shutdown))))
   within(
     "what was taken raw, by another fiber, in the Scope in which the closing runs",
     Effect.scoped(Effect.andThen(

@@ -6,12 +6,12 @@ import { Pool, Proxy } from "proxy-pattern-pool"
 import { checkStats } from "../utils.ts"
 
 /**
- * Runs fibers one step after the other, and interrupts one of them at the n-th step that any of them makes: a step is a
- * yield check of a fiber, or a task of its own.
+ * Runs fibers one step after the other, and does something at the n-th step that any of them makes: a step is a yield
+ * check of a fiber, or a task of its own.
  */
 class Steps implements Scheduler.Scheduler {
   readonly executionMode = "async"
-  victim: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  act: (() => void) | undefined = undefined
   count = 0
   private readonly at: number
   private readonly yields: boolean
@@ -28,7 +28,12 @@ class Steps implements Scheduler.Scheduler {
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {
-    return { scheduleTask: (task) => void this.tasks.push(task), flush: () => {} }
+    return { scheduleTask: (task) => this.soon(task), flush: () => {} }
+  }
+
+  /** When no fiber is in the midst of its steps. */
+  soon(task: () => void): void {
+    this.tasks.push(task)
   }
 
   /** Until nobody can go on. */
@@ -45,7 +50,7 @@ class Steps implements Scheduler.Scheduler {
   }
 
   private step(): void {
-    if (this.victim !== undefined && ++this.count === this.at) this.victim.interruptUnsafe()
+    if (this.act !== undefined && ++this.count === this.at) this.act()
   }
 }
 
@@ -54,15 +59,36 @@ const expected = (condition: boolean, message: string): void => {
   if (!condition) assert.fail(message)
 }
 
-/** Time stands still. */
-const stopped: Clock.Clock = {
-  currentTimeMillisUnsafe: () => 0,
-  currentTimeMillis: Effect.succeed(0),
-  currentTimeNanosUnsafe: () => 0n,
-  currentTimeNanos: Effect.succeed(0n),
-  monotonicTimeNanosUnsafe: () => 0n,
-  monotonicTimeNanos: Effect.succeed(0n),
-  sleep: () => Effect.never
+/** Time stands still, until it is over. */
+class Time implements Clock.Clock {
+  private isOver = false
+  private sleepers: Array<() => void> = []
+  readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
+  readonly currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
+  readonly monotonicTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
+
+  currentTimeMillisUnsafe(): number {
+    return this.isOver ? 3_600_000 : 0
+  }
+
+  currentTimeNanosUnsafe(): bigint {
+    return BigInt(this.currentTimeMillisUnsafe()) * 1_000_000n
+  }
+
+  monotonicTimeNanosUnsafe(): bigint {
+    return this.currentTimeNanosUnsafe()
+  }
+
+  sleep(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (!this.isOver) this.sleepers.push(() => resume(Effect.void))
+    })
+  }
+
+  over(): void {
+    this.isOver = true
+    for (const wake of this.sleepers.splice(0)) wake()
+  }
 }
 
 /** A few steps. */
@@ -149,6 +175,7 @@ type Setting = Omit<PoolType.Options<Tool>, "acquire">
 /** One pool behind a proxy, and what is done with it while somebody is interrupted. */
 class World {
   readonly steps: Steps
+  readonly time = new Time()
   private readonly setting: Setting
   private readonly scope = Scope.makeUnsafe()
   private readonly violations: Array<string> = []
@@ -172,7 +199,7 @@ class World {
           Effect.andThen(Effect.sync(() => this.returnHooks++), onReturn(tool, exit))
       })
     })
-    const around = Context.make(Clock.Clock, stopped).pipe(Context.add(Scheduler.Scheduler, this.steps))
+    const around = Context.make(Clock.Clock, this.time).pipe(Context.add(Scheduler.Scheduler, this.steps))
     const built = Effect.runForkWith(around)(Layer.buildWithScope(layer, this.scope))
     this.steps.run()
     const exit = built.pollUnsafe()
@@ -197,16 +224,22 @@ class World {
     return Effect.runForkWith(this.context)(effect)
   }
 
+  /** Something happens to whoever runs this. */
+  beset<A, E>(effect: Effect.Effect<A, E, Tools>, act: () => void): Fiber.Fiber<A, E> {
+    const fiber = this.fork(Effect.andThen(Effect.yieldNow, effect))
+    this.steps.act = act
+    return fiber
+  }
+
   /** Whoever runs this is interrupted. */
   attack<A, E>(effect: Effect.Effect<A, E, Tools>): Fiber.Fiber<A, E> {
-    const victim = this.fork(Effect.andThen(Effect.yieldNow, effect))
-    this.steps.victim = victim
+    const victim: Fiber.Fiber<A, E> = this.beset(effect, () => victim.interruptUnsafe())
     return victim
   }
 
   /** Runs to the end without another interruption. */
   private finish<A, E>(effect: Effect.Effect<A, E, Tools>): A {
-    this.steps.victim = undefined
+    this.steps.act = undefined
     const fiber = this.fork(effect)
     this.steps.run()
     const exit = fiber.pollUnsafe()
@@ -221,10 +254,11 @@ class World {
     const before = this.finish(this.stats)
     checkStats(before)
     expected(before.borrowed === before.returned, "all is back")
+    const { revoked } = before.destroyed
     expected(before.waiting + before.creating + before.destroying + before.inUse === 0, "nothing is under way")
     if (kept && this.setting.onBorrow === undefined) expected(before.destroyed.failed === 0, "what was not hit is kept")
     if (this.setting.onReturn !== undefined) {
-      expected(this.returnHooks >= before.borrowed, "onReturn runs for each borrow")
+      expected(this.returnHooks >= before.borrowed - revoked, "onReturn runs for each borrow")
       const most = this.setting.onBorrow === undefined ? before.borrowed : this.borrowHooks
       expected(this.returnHooks <= most, "onReturn runs once")
     }
@@ -407,13 +441,69 @@ describe("of callers that share a Scope", () => {
         const scope = Scope.makeUnsafe()
         const victim = world.attack(Scope.provide(call({}), scope))
         const closing = world.fork(Effect.andThen(Effect.yieldNow, Scope.close(scope, Exit.void)))
+        const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
         world.steps.run()
         expected(victim.pollUnsafe() !== undefined, "the victim ends")
         expected(closing.pollUnsafe()?._tag === "Success", "the Scope closes")
+        expected(next.pollUnsafe()?._tag === "Success", "the next is served")
         world.check()
       }, "in one go")
       assert.isAbove(count, 5)
     })
+
+    it(`those whose Scope closes at any step end, and nobody else has the object meanwhile: ${how}`, () => {
+      const count = atEveryStep({ ...setting, max: 1, min: 1 }, (world) => {
+        const scope = Scope.makeUnsafe()
+        const owner = {}
+        const inScope = <A, E>(effect: Effect.Effect<A, E, Tools | Scope.Scope>) => Scope.provide(effect, scope)
+        const calls = Effect.andThen(inScope(call(owner)), inScope(call(owner)))
+        const callers = [
+          world.beset(calls, () => world.steps.soon(() => void world.fork(Scope.close(scope, Exit.void)))),
+          world.fork(calls)
+        ]
+        const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
+        world.steps.run()
+        world.fork(Scope.close(scope, Exit.void))
+        world.steps.run()
+        for (const caller of callers) expected(caller.pollUnsafe() !== undefined, "the callers end")
+        expected(next.pollUnsafe()?._tag === "Success", "the next is served")
+        world.check()
+      })
+      assert.isAbove(count, 5)
+    })
+  }
+})
+
+describe("whoever is revoked at any step", () => {
+  const limits = {
+    borrowLimit: "1 hour",
+    borrowTimeout: "1 day",
+    createTimeout: "1 day",
+    hookTimeout: "1 day"
+  } as const
+  for (
+    const name of [
+      "a forwarded call",
+      "finished calls",
+      "a unit and its nested Scopes",
+      "useObject in a unit",
+      "perCall"
+    ]
+  ) {
+    for (const [how, hooked] of Object.entries({ "plain": {}, "with hooks": hooks })) {
+      it(`is told, and does nothing with the object afterwards: ${name}, ${how}`, () => {
+        const count = atEveryStep({ ...limits, ...hooked, max: 1, min: 1 }, (world) => {
+          const victim = world.beset(forms[name].run({}), () => world.steps.soon(() => world.time.over()))
+          const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.exit(Effect.scoped(call({})))))
+          world.steps.run()
+          const exit = victim.pollUnsafe()
+          expected(exit?._tag === "Success" || String(exit).includes("was taken back"), `it is told: ${String(exit)}`)
+          expected(next.pollUnsafe() !== undefined, "the next ends")
+          world.check()
+        })
+        assert.isAbove(count, 5)
+      })
+    }
   }
 })
 

@@ -155,6 +155,17 @@ describe("after a revocation", () => {
     }).pipe(Effect.provide(limited(server, 2)))
   })
 
+  it.effect("so does one that comes from where many calls came from before", () => {
+    const server = new Server()
+    return Effect.gen(function*() {
+      const db = yield* Database
+      for (let i = 0; i < 3; i++) yield* db.query("before")
+      yield* TestClock.adjust("1 second")
+      for (let i = 0; i < 3; i++) assert.strictEqual(reasonOf(yield* Effect.exit(db.query("after"))), "Revoked")
+      assert.lengthOf(server.calls, 3)
+    }).pipe(Effect.scoped, Effect.provide(limited(server)))
+  })
+
   it.effect("every later call of that unit and its nested Scopes does, and its body is not interrupted", () => {
     const server = new Server()
     return Effect.gen(function*() {

@@ -10,7 +10,7 @@ export const listen = (serve: (socket: net.Socket, number: number) => (data: str
         const sockets = new Set<net.Socket>()
         let number = 0
         const server = net.createServer((socket) => {
-          sockets.add(socket)
+          sockets.add(socket.setNoDelay(true))
           socket.on("close", () => sockets.delete(socket))
           socket.on("error", () => {})
           socket.setEncoding("latin1").on("data", serve(socket, number++))

@@ -60,8 +60,8 @@ const fakeRedis = Effect.gen(function*() {
         }
         const reply = run(session, command)
         // in two pieces, as the network may
-        socket.write(reply.slice(0, 3))
-        socket.write(reply.slice(3))
+        socket.write(reply.slice(0, 3), "latin1")
+        socket.write(reply.slice(3), "latin1")
       }
     }
   })

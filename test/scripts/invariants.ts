@@ -21,7 +21,7 @@ export const complaints = (stats: Pool.Stats, bound: number): Array<string> => {
     [inState("inUse") === inUse, "those in use are shown as in use"],
     [objects.every((object) => object.state !== "idle" || object.holders.length === 0), "nobody holds what is idle"],
     [borrowed >= returned, "no more is returned than was borrowed"],
-    [stats.closed || holders.length <= borrowed - returned + inUse, "no more hold objects than borrowed them"],
+    [stats.closed || holders.length <= borrowed - returned, "no more hold objects than borrowed them"],
     [size <= left, "no object is alive that was destroyed"],
     [left <= size + destroying, "no object is lost"]
   ]

@@ -128,7 +128,7 @@ export const connect = Effect.gen(function*() {
       return asked.length > 0
     },
     reset: Effect.suspend(() =>
-      transaction === "none" ? Effect.void : command(transaction === "queueing" ? "DISCARD" : "UNWATCH")
+      transaction === "none" ? Effect.void : Effect.asVoid(command(transaction === "queueing" ? "DISCARD" : "UNWATCH"))
     ),
     command
   }

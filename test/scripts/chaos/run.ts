@@ -132,6 +132,7 @@ const chaos = Effect.fnUntraced(function*(options: {
   const conduct = yield* Conduct
   const heap = yield* Heap
   const bounds = yield* Bounds
+  const { failures } = yield* Journal
 
   const duration = Duration.minutes(options.minutes)
   const plan = yield* schedule(options.seed, Duration.toMillis(duration))
@@ -160,6 +161,7 @@ const chaos = Effect.fnUntraced(function*(options: {
     ["objects created and destroyed", stats.created],
     ...Object.entries(stats.destroyed).map(([reason, count]): Row => [`  ${reason}`, count]),
     ["attempts that failed", stats.createFailures],
+    ...Array.from(failures, ([reason, count]): Row => [`  ${reason}`, count]),
     ["checks", stats.healthChecks],
     ["hooks, checks and finalizers that failed", stats.hookFailures],
     ["most backends with a client", bounds.most()],
@@ -172,7 +174,7 @@ const chaos = Effect.fnUntraced(function*(options: {
 type Row = readonly [name: string, value: string | number]
 
 const table = (rows: ReadonlyArray<Row>) =>
-  rows.map(([name, value]) => `${name.padEnd(44)}${String(value).padStart(14)}`).join("\n")
+  rows.map(([name, value]) => `${name.padEnd(60)}${String(value).padStart(16)}`).join("\n")
 
 const megabytes = (bytes: number) => `${(bytes / 1_000_000).toFixed(1)} MB`
 

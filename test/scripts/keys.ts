@@ -1,0 +1,194 @@
+/**
+ * `npm run keys`: what keys cost. How much memory 100,000 of them leave behind that are used once each, in several ways;
+ * and how much a borrow costs among 10,000 live keys, against one among 10. Ends with 1 where a bound is broken.
+ */
+import { Data, Effect, Exit, Layer, Logger, Schedule, Scope } from "effect"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { measure } from "../benchmark/measure.ts"
+
+// what users get: the built package, not the sources
+const built = process.env["KEYS_OF"] ?? new URL("../../dist/index.js", import.meta.url).href
+const { KeyedPool, Proxy }: typeof import("proxy-pattern-pool") = await import(built)
+
+const allowed = { ratio: 1.5, bytesLeft: 300_000 }
+let broken = 0
+
+const verdict = (holds: boolean): string => {
+  if (!holds) broken++
+  return holds ? "" : "  BROKEN"
+}
+
+interface Thing {
+  readonly key: unknown
+  ping(): number
+}
+
+const thing = (key: unknown): Thing => ({ key, ping: () => 1 })
+
+class Database extends Proxy.Service<Database, Thing, "refused">()("keys/Database") {}
+class Tenants extends Proxy.KeyedService<Tenants, unknown>()("keys/Tenants", Database) {}
+class Tenant extends Data.Class<{ readonly name: string }> {}
+
+const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> =>
+  Effect.runPromise(Effect.provide(effect, Logger.layer([])))
+
+// ---- memory
+
+setFlagsFromString("--expose-gc")
+const collect: () => void = runInNewContext("gc")
+
+const used = async (): Promise<number> => {
+  for (let i = 0; i < 5; i++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const many = 100_000
+
+interface Way {
+  readonly key: (number: number) => unknown
+  readonly once: (key: unknown, pool: Keyed) => Effect.Effect<unknown, unknown>
+}
+
+type Keyed = Effect.Success<ReturnType<typeof make>>
+
+const make = (max: number, options?: { readonly minPerKey?: number }) =>
+  KeyedPool.make<unknown, Thing, "refused">({
+    acquire: (key) =>
+      key === "refused" || String(key).endsWith("!") ? Effect.fail("refused") : Effect.sync(() => thing(key)),
+    max,
+    createRetry: Schedule.spaced("10 millis"),
+    idleTimeToLive: "1 second",
+    ...options
+  })
+
+const text = (number: number) => `tenant ${number}`
+const ping = (object: Thing) => Effect.sync(() => object.ping())
+
+const ways: Record<string, Way> = {
+  "use": { key: text, once: (key, pool) => KeyedPool.use(pool, key, ping) },
+  "get": { key: text, once: (key, pool) => Effect.scoped(KeyedPool.get(pool, key)) },
+  "a key with Equal": {
+    key: (number) => new Tenant({ name: text(number) }),
+    once: (key, pool) => KeyedPool.use(pool, key, ping)
+  },
+  "a call through the proxy": {
+    key: text,
+    once: (key, pool) =>
+      Effect.flatMap(Database, (db) => db.ping()).pipe(
+        Effect.scoped,
+        Effect.provide(Tenants.get(key)),
+        Effect.provide(Layer.succeed(Tenants, pool))
+      )
+  },
+  "a creation that fails": {
+    key: (number) => `${text(number)}!`,
+    once: (key, pool) => Effect.exit(KeyedPool.use(pool, key, ping))
+  }
+}
+
+for (const [name, { key, once }] of Object.entries(ways)) {
+  const scope = Scope.makeUnsafe()
+  const pool = await run(Effect.provideService(make(20), Scope.Scope, scope))
+  const rounds = (from: number, to: number) =>
+    run(Effect.forEach(
+      Array.from({ length: 10 }, (_, index) => from + index),
+      (first) =>
+        Effect.gen(function*() {
+          for (let number = first; number < to; number += 10) yield* once(key(number), pool)
+        }),
+      { concurrency: 10, discard: true }
+    ))
+  // code that has been compiled, and arrays that have grown, are no keys
+  await rounds(0, many / 10)
+  await run(KeyedPool.evict(pool))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const before = await used()
+  await rounds(many, 2 * many)
+  await run(KeyedPool.evict(pool))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const left = await used() - before
+  const keys = await run(KeyedPool.keys(pool))
+  const kilobytes = (left / 1000).toFixed(0).padStart(6)
+  console.log(
+    `${many} keys used once, by ${name}:`.padEnd(62) + `${kilobytes} kB and ${keys.length} keys left` +
+      verdict(left < allowed.bytesLeft && keys.length === 0)
+  )
+  await run(Scope.close(scope, Exit.void))
+}
+
+// ---- time
+
+const forever = Scope.makeUnsafe()
+
+const filled = async (max: number, keys: number, options?: { readonly minPerKey?: number }) => {
+  const made = await run(Effect.provideService(
+    KeyedPool.make<unknown, Thing>({ acquire: (key) => Effect.sync(() => thing(key)), max, ...options }),
+    Scope.Scope,
+    forever
+  ))
+  const names = Array.from({ length: keys }, (_, number) => text(number))
+  await run(Effect.forEach(names, (name) => KeyedPool.use(made, name, ping), { discard: true }))
+  return { pool: made, names }
+}
+
+type Filled = Awaited<ReturnType<typeof filled>>
+
+const count = 10_000
+
+/** As many borrows on many keys as on few: of all of them in turn. */
+const hits =
+  (borrow: (pool: Filled["pool"], name: string) => Effect.Effect<unknown, unknown>) => ({ names, pool }: Filled) => {
+    const all = Effect.gen(function*() {
+      for (let number = 0; number < count; number++) yield* borrow(pool, names[number % names.length]!)
+    })
+    return () => run(all)
+  }
+
+/** A key that is new: another gives up its object. */
+const strangers = ({ pool }: Filled) => {
+  let number = 0
+  const all = Effect.gen(function*() {
+    for (let i = 0; i < count; i++) yield* KeyedPool.use(pool, `stranger ${number++}`, ping)
+  })
+  return () => run(all)
+}
+
+const nothing = () => Effect.void
+
+const cases = {
+  "use": hits((pool, name) => KeyedPool.use(pool, name, nothing)),
+  "scoped get": hits((pool, name) => Effect.scoped(KeyedPool.get(pool, name))),
+  "poll": hits((pool, name) => Effect.scoped(KeyedPool.poll(pool, name))),
+  "the first borrow of a key, for which another makes room": strangers
+}
+
+for (const minPerKey of [0, 1]) {
+  const few = 10
+  const live = 10_000
+  for (const [name, borrowing] of Object.entries(cases)) {
+    const [small, large] = [await filled(few, few, { minPerKey }), await filled(live, live, { minPerKey })]
+    const times = await measure({
+      name,
+      count,
+      rounds: 15,
+      runs: { few: borrowing(small), many: borrowing(large) }
+    })
+    const ratio = times["many"]! / times["few"]!
+    const label = `${name}${minPerKey > 0 ? `, with minPerKey ${minPerKey}` : ""}:`
+    console.log(
+      label.padEnd(82) + `${times["few"]!.toFixed(0)} ns on ${few} keys, ${times["many"]!.toFixed(0)} ns on ${live}: ` +
+        `${ratio.toFixed(2)} times` + verdict(ratio <= allowed.ratio)
+    )
+    await run(KeyedPool.shutdown(small.pool))
+    await run(KeyedPool.shutdown(large.pool))
+  }
+}
+
+if (broken > 0) {
+  console.log(`${broken} of the bounds (${allowed.ratio} times, ${allowed.bytesLeft} bytes) are broken`)
+  process.exitCode = 1
+}
