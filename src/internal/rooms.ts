@@ -165,7 +165,8 @@ export class Rooms implements Everywhere {
   hasMore(group: Group): void {
     if (group.timerIndex === -1 || group.plenty) return
     const slot = group.idle.whole.head
-    if (slot !== undefined) this.stand(group, slot)
+    if (slot === undefined) this.unstand(group)
+    else this.stand(group, slot)
   }
 
   /** This object makes room for the key. */

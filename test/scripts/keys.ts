@@ -80,8 +80,7 @@ const ways: Record<string, Way> = {
     once: (key, pool) =>
       Effect.flatMap(Database, (db) => db.ping()).pipe(
         Effect.scoped,
-        Effect.provide(Tenants.get(key)),
-        Effect.provide(Layer.succeed(Tenants, pool))
+        Effect.provide(Layer.provide(Tenants.get(key), Layer.succeed(Tenants, pool)))
       )
   },
   "a creation that fails": {
