@@ -443,7 +443,7 @@ const forwarder = (label: string, forward: (name: string) => Forward): object =>
       return value
     }
   })
-  // without this, two that have forwarded the same would be equal
+  // without this, two that have forwarded nothing yet would be equal
   const forwarding: object = Equal.byReferenceUnsafe(Object.create(prototype))
   return forwarding
 }

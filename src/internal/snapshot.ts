@@ -7,7 +7,7 @@ import { KeyedStats } from "./keyedStats.ts"
 import type { Lease } from "./lease.ts"
 import type { Group, Slot } from "./state.ts"
 import { Stats } from "./stats.ts"
-import type { Totals } from "./totals.ts"
+import { Totals } from "./totals.ts"
 
 const places = (core: Core, group: Group) => {
   const { idle, inUse } = core.machine.usage(group)
@@ -23,13 +23,14 @@ const places = (core: Core, group: Group) => {
 
 const common = (core: Core, totals: Totals) => {
   const { machine } = core
-  const { destroyed, ...counters } = totals
+  const counters = new Totals()
+  counters.add(totals)
   return {
     name: core.name,
     suspended: machine.suspended,
     closed: machine.closed,
     ...counters,
-    destroyed: { ...destroyed }
+    destroyed: counters.destroyed
   }
 }
 

@@ -59,36 +59,37 @@ export class Slot implements Linked<Slot>, Timed {
 
   // assignments instead of field initialisers: making an object costs half as much
   constructor(id: number, group: Group, attempt: number, only: Waiter | undefined, now: number) {
+    // what every borrow needs stands together
     this.prev = undefined
     this.next = undefined
+    this.group = group
+    this.since = 0
+    this.holders = 0
+    this.state = "creating"
+    this.doomed = undefined
+    this.idle = false
+    this.passedOver = false
+    this.fresh = false
+    this.preparing = 0
+    this.uses = 0
+    this.sharedAt = 0
+    this.rested = 0
+    this.value = undefined
+    this.activities = noActivities
+    this.expiresAt = Infinity
     this.timerAt = Infinity
     this.timerIndex = -1
     this.tag = "slot"
     this.id = id
-    this.group = group
-    this.state = "creating"
     this.resource = undefined
-    this.value = undefined
     this.index = -1
     this.attempt = attempt
     this.only = only
     this.startedAt = now
     this.createdAt = -1
-    this.since = 0
     this.checkedAt = 0
     this.destroyedAt = 0
-    this.expiresAt = Infinity
-    this.uses = 0
-    this.holders = 0
-    this.preparing = 0
-    this.doomed = undefined
-    this.idle = false
-    this.rested = 0
     this.claim = undefined
-    this.passedOver = false
-    this.sharedAt = 0
-    this.fresh = false
-    this.activities = noActivities
   }
 }
 
@@ -158,10 +159,9 @@ const few = 8
  * The objects and borrowers of one key; a pool without keys is one group. There may be very many keys: what few of them
  * need is made when it is needed, and what every borrow needs stands together.
  */
-export class Group implements Timed {
+export class Group extends Totals implements Timed {
   declare readonly idle: Idle
   declare readonly queue: Queue
-  declare readonly totals: Totals
   declare outage: Outage | undefined
   /** The key is no more: neither object nor borrower. */
   declare vanished: boolean
@@ -199,9 +199,9 @@ export class Group implements Timed {
   declare private places: Map<unknown, Slot | Set<Slot>> | undefined
 
   constructor(key: unknown, min: number, max: number, everywhere?: Everywhere) {
+    super()
     this.idle = new Idle(everywhere)
     this.queue = new Queue()
-    this.totals = new Totals()
     this.outage = undefined
     this.vanished = false
     this.size = 0
@@ -238,6 +238,11 @@ export class Group implements Timed {
     return this.reaperMoment ??= new Moment("idle", this)
   }
 
+  /** What has happened to it. */
+  get totals(): Totals {
+    return this
+  }
+
   get waiting(): number {
     return this.queue.size + this.preparing
   }
@@ -261,7 +266,10 @@ export class Group implements Timed {
   /** Every place that holds this very value. */
   holding(value: unknown): ReadonlyArray<Slot> {
     if (this.places === undefined) {
-      return this.slots.filter((slot) => slot.state === "alive" && slot.value === value)
+      // as the map does: `NaN` is itself
+      return this.slots.filter((slot) =>
+        slot.state === "alive" && (slot.value === value || Object.is(slot.value, value))
+      )
     }
     const found = this.places.get(value)
     return found === undefined ? [] : found instanceof Slot ? [found] : [...found]

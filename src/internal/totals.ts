@@ -17,8 +17,6 @@ const none = (): Record<Reason, number> => ({
 export class Totals {
   created = 0
   createFailures = 0
-  borrowed = 0
-  returned = 0
   timeouts = 0
   rejected = 0
   cancelled = 0
@@ -26,6 +24,8 @@ export class Totals {
   hookFailures = 0
   /** Most keys have lost nothing yet. */
   #destroyed: Record<Reason, number> | undefined = undefined
+  borrowed = 0
+  returned = 0
 
   get destroyed(): Record<Reason, number> {
     return this.#destroyed ??= none()

@@ -582,6 +582,7 @@ describe("what is not forwarded", () => {
       const context = () => Effect.map(Layer.build(layer()), (context) => Context.get(context, Database))
       const a = yield* context()
       const b = yield* context()
+      assert.isFalse(Equal.equals(a, b), "before the first call")
       yield* Effect.all([Effect.scoped(a.id()), Effect.scoped(b.id())])
       assert.isTrue(Equal.equals(a, a))
       assert.isFalse(Equal.equals(a, b))
