@@ -7,7 +7,7 @@ import { KeyedStats } from "./keyedStats.ts"
 import type { Lease } from "./lease.ts"
 import type { Group, Slot } from "./state.ts"
 import { Stats } from "./stats.ts"
-import { Totals } from "./totals.ts"
+import type { Totals } from "./totals.ts"
 
 const places = (core: Core, group: Group) => {
   const { idle, inUse } = core.machine.usage(group)
@@ -23,14 +23,12 @@ const places = (core: Core, group: Group) => {
 
 const common = (core: Core, totals: Totals) => {
   const { machine } = core
-  const counters = new Totals()
-  counters.add(totals)
   return {
     name: core.name,
     suspended: machine.suspended,
     closed: machine.closed,
-    ...counters,
-    destroyed: counters.destroyed
+    ...totals.counts,
+    destroyed: { ...totals.destroyed }
   }
 }
 

@@ -200,6 +200,8 @@ export class Group extends Totals implements Timed {
 
   constructor(key: unknown, min: number, max: number, everywhere?: Everywhere) {
     super()
+    this.borrowed = 0
+    this.returned = 0
     this.idle = new Idle(everywhere)
     this.queue = new Queue()
     this.outage = undefined
@@ -209,9 +211,9 @@ export class Group extends Totals implements Timed {
     this.alive = 0
     this.max = max
     this.timerIndex = -1
-    this.timerAt = Infinity
     this.plenty = false
     this.min = min
+    this.timerAt = Infinity
     this.destroying = 0
     this.preparing = 0
     this.checks = 0
@@ -226,6 +228,7 @@ export class Group extends Totals implements Timed {
     this.retryMoment = undefined
     this.reaperMoment = undefined
     this.places = undefined
+    this.begin()
   }
 
   /** When the next attempt to create may begin. */

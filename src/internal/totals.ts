@@ -15,20 +15,44 @@ const none = (): Record<Reason, number> => ({
 
 /** What has happened since the start, of one group; only ever counted up. */
 export class Totals {
-  created = 0
-  createFailures = 0
-  timeouts = 0
-  rejected = 0
-  cancelled = 0
-  healthChecks = 0
-  hookFailures = 0
+  declare borrowed: number
+  declare returned: number
+  declare created: number
+  declare createFailures: number
+  declare timeouts: number
+  declare rejected: number
+  declare cancelled: number
+  declare healthChecks: number
+  declare hookFailures: number
   /** Most keys have lost nothing yet. */
-  #destroyed: Record<Reason, number> | undefined = undefined
-  borrowed = 0
-  returned = 0
+  declare private lost: Record<Reason, number> | undefined
+
+  constructor() {
+    // one that is more than its totals begins when it has made what it needs more often
+    if (new.target === Totals) this.begin()
+  }
+
+  protected begin(): void {
+    this.borrowed = 0
+    this.returned = 0
+    this.created = 0
+    this.createFailures = 0
+    this.timeouts = 0
+    this.rejected = 0
+    this.cancelled = 0
+    this.healthChecks = 0
+    this.hookFailures = 0
+    this.lost = undefined
+  }
 
   get destroyed(): Record<Reason, number> {
-    return this.#destroyed ??= none()
+    return this.lost ??= none()
+  }
+
+  /** How often each happened, but for `destroyed`. */
+  get counts() {
+    const { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts } = this
+    return { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts }
   }
 
   add(that: Totals): void {
@@ -41,7 +65,7 @@ export class Totals {
     this.cancelled += that.cancelled
     this.healthChecks += that.healthChecks
     this.hookFailures += that.hookFailures
-    const more = that.#destroyed
+    const more = that.lost
     if (more === undefined) return
     const { destroyed } = this
     for (const reason of Object.keys(more) as Array<Reason>) destroyed[reason] += more[reason]

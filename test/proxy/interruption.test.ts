@@ -520,21 +520,29 @@ describe("a promise", () => {
         Effect.andThen(Effect.exit(Effect.interruptible(Effect.scoped(promised({})))), Effect.never)
       )
   }
+  const atStep = Effect.fnUntraced(
+    function*(victim: Effect.Effect<unknown, unknown, Tools>, at: number, yields: boolean) {
+      const world = new World({ max: 1, min: 1 }, at, yields)
+      world.attack(victim)
+      const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
+      for (let i = 0; i < 10; i++) {
+        world.steps.run()
+        yield* Effect.promise(() => Promise.resolve())
+      }
+      if (world.steps.count < at) return false
+      expected(next.pollUnsafe()?._tag === "Success", `the next is served: at step ${at}`)
+      world.check()
+      return true
+    }
+  )
   for (const [name, victimOf] of Object.entries(inFiber)) {
-    it(`${name} that is torn from its caller at any step is under way until it has ended, and its object not lent before`, () =>
-      Effect.runPromise(Effect.gen(function*() {
-        for (let at = 1;; at++) {
-          const world = new World({ max: 1, min: 1 }, at, true)
-          world.attack(victimOf())
-          const next = world.fork(Effect.andThen(Effect.yieldNow, Effect.scoped(call({}))))
-          for (let i = 0; i < 10; i++) {
-            world.steps.run()
-            yield* Effect.promise(() => Promise.resolve())
-          }
-          if (world.steps.count < at) return assert.isAbove(at, 5)
-          expected(next.pollUnsafe()?._tag === "Success", `the next is served: at ${at}`)
-          world.check()
+    it.effect(`${name} that is torn from its caller at any step is under way until it has ended, and its object not lent before`, () =>
+      Effect.gen(function*() {
+        for (const yields of [true, false]) {
+          let at = 1
+          while (yield* atStep(victimOf(), at, yields)) at++
+          assert.isAbove(at, 5)
         }
-      })))
+      }))
   }
 })

@@ -142,12 +142,16 @@ const chaos = Effect.fnUntraced(function*(options: {
   )
   yield* Effect.forkScoped(record)
   const borrowers = yield* Effect.forkScoped(agents(options.seed, options.agents))
-  // their last requests are abandoned
-  const clients = Effect.forever(load({ clients: options.clients, duration }))
+  // longer than the faults, which take longer than planned: the last requests are abandoned
+  const clients = Effect.andThen(
+    load({ clients: options.clients, duration: Duration.minutes(options.minutes * 2 + 1) }),
+    Effect.never
+  )
   const slowest = yield* Effect.raceAllFirst([rounds(plan), clients, watch, conduct.watch])
   const stats = yield* close
   // they find that the pool has closed
-  yield* Effect.raceFirst(Fiber.await(borrowers), conduct.watch)
+  const gone = yield* Effect.raceFirst(Effect.timeoutOption(Fiber.await(borrowers), "5 seconds"), conduct.watch)
+  if (Option.isNone(gone)) return yield* new Violation({ what: "a borrower is stuck though the pool has closed" })
   const transfers = yield* books.close
   const { first, second } = heap.halves()
   if (second > first * heapGrowth) {
@@ -180,7 +184,7 @@ const megabytes = (bytes: number) => `${(bytes / 1_000_000).toFixed(1)} MB`
 
 /** Whatever went wrong: what it takes to see it again. */
 const tell = Effect.fnUntraced(function*(seed: number, cause: Cause.Cause<unknown>) {
-  if (Cause.hasInterruptsOnly(cause)) return
+  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
   const screen = yield* Screen
   const { lines } = yield* Journal
   yield* screen.print(`${lines().join("\n")}\n\n${Cause.pretty(cause)}\n\nFAILED with seed ${seed}`)
