@@ -51,7 +51,8 @@ export class Totals {
 
   /** How often each happened, but for `destroyed`. */
   get counts() {
-    const { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts } = this
+    const { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts } =
+      this
     return { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts }
   }
 

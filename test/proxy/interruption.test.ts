@@ -284,7 +284,7 @@ class World {
  * Runs it with an interruption at the first step, at the second, and so on, until it has ended before: with fibers that
  * take turns, and where `also` says so, with fibers that run as far as they can. Gives the number of steps.
  */
-const atEveryStep = (setting: Setting, run: (world: World) => void, also?: "in one go"): number => {
+const atEveryStep = (setting: Setting, run: (world: World) => void, also?: "in one go" | undefined): number => {
   let least = Infinity
   for (const yields of also === undefined ? [true] : [true, false]) {
     for (let at = 1;; at++) {
@@ -390,7 +390,7 @@ describe("whoever is interrupted at any step", () => {
         const count = atEveryStep(
           { ...setting, max: 1, min: 1 },
           (world) => attackAndServe(world, form),
-          "in one go"
+          isPlain ? "in one go" : undefined
         )
         assert.isAbove(count, 5)
       })
@@ -491,6 +491,7 @@ describe("whoever is revoked at any step", () => {
     ]
   ) {
     for (const [how, hooked] of Object.entries({ "plain": {}, "with hooks": hooks })) {
+      if (hooked === hooks && forms[name].mixed !== true) continue
       it(`is told, and does nothing with the object afterwards: ${name}, ${how}`, () => {
         const count = atEveryStep({ ...limits, ...hooked, max: 1, min: 1 }, (world) => {
           const victim = world.beset(forms[name].run({}), () => world.steps.soon(() => world.time.over()))
