@@ -79,8 +79,6 @@ describe("the documentation", () => {
   const guides = ["README.md", "CHANGELOG.md", ...walk("docs").filter((file) => file.endsWith(".md"))]
     .filter((file) => !file.startsWith("docs/api/") && !file.includes("node_modules"))
 
-  /** Linked to already, and still to be written. */
-
   it("links to what there is", () => {
     const broken: Array<string> = []
     for (const file of guides) {
