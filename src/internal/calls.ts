@@ -3,7 +3,6 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
@@ -134,11 +133,6 @@ export class Backing implements Registry {
 const scopeOf = (fiber: AnyFiber): Scope.Scope => Context.getUnsafe(fiber.context, Scope.Scope)
 
 const isClosed = (scope: Scope.Scope): boolean => scope.state._tag === "Closed"
-
-const backingOfService = new WeakMap<object, Backing>()
-
-/** What is behind a service; a test double has nothing behind it. */
-export const backingOf = (service: object): Backing | undefined => backingOfService.get(service)
 
 // -----------------------------------------------------------------------------------------------------------------
 // what a member gives
@@ -277,7 +271,7 @@ const awaitCall = (lease: ScopeLease, fiber: AnyFiber, promise: PromiseLike<unkn
 const successPrototype: unknown = Object.getPrototypeOf(Exit.void)
 
 /** A call, each time it is run. */
-class Call implements Borrower {
+export class Call implements Borrower {
   declare readonly backing: Backing
   declare readonly name: string
   declare readonly args: ReadonlyArray<unknown>
@@ -333,7 +327,7 @@ class Call implements Borrower {
 }
 
 /** A call that borrows for itself; inside a unit of work, on the object of the unit. */
-class SingleCall extends Call {
+export class SingleCall extends Call {
   override begin(fiber: AnyFiber): AnyEffect {
     const { backing } = this
     return backing.unitOf(fiber) === undefined
@@ -363,6 +357,10 @@ class SingleCall extends Call {
     )
   }
 }
+
+/** A call of a test double. */
+export const callDouble = (double: object, name: string, args: ReadonlyArray<unknown>): AnyEffect =>
+  Effect.suspend(() => toEffect(member(double, name, args)))
 
 /** The body of `useObject`, in a unit of work. */
 class Body implements Borrower {
@@ -419,55 +417,3 @@ const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(
 runs("Proxy/call", Call)
 runs("Proxy/perCall", SingleCall)
 runs("Proxy/running", RunningCall)
-
-// -----------------------------------------------------------------------------------------------------------------
-// the object that forwards
-// -----------------------------------------------------------------------------------------------------------------
-
-type Forward = (...args: ReadonlyArray<unknown>) => AnyEffect
-
-/**
- * An object whose members forward. Its prototype is the JavaScript Proxy: a forwarder becomes a property of the object
- * itself at its first use, and is found there from then on.
- */
-const forwarder = (label: string, forward: (name: string) => Forward): object => {
-  const base: object = Object.defineProperty({}, "toString", { value: () => label })
-  const prototype = new Proxy(base, {
-    get(target, name, receiver) {
-      if (typeof name === "symbol" || name === "then" || name === "toJSON" || name in target) {
-        return Reflect.get(target, name, receiver)
-      }
-      const value = forward(name)
-      // who looks for a brand must not leave one behind
-      if (!name.startsWith("~")) Object.defineProperty(forwarding, name, { value })
-      return value
-    }
-  })
-  // without this, two that have forwarded nothing yet would be equal
-  const forwarding: object = Equal.byReferenceUnsafe(Object.create(prototype))
-  return forwarding
-}
-
-/** The service of a tag: its calls share the object of their Scope. */
-export const makeService = (backing: Backing): object => {
-  const service = forwarder(
-    `Proxy(${backing.id})`,
-    (name) => (...args) => new Call(backing, name, args) as unknown as AnyEffect
-  )
-  backingOfService.set(service, backing)
-  return service
-}
-
-/** The same members, each call borrowing for itself. */
-export const perCallOf = (backing: Backing): object =>
-  backing.perCall ??= forwarder(
-    `Proxy(${backing.id}).perCall`,
-    (name) => (...args) => new SingleCall(backing, name, args) as unknown as AnyEffect
-  )
-
-/** A double's members, each call in a Scope of its own. */
-export const doublePerCall = (id: string, double: object): object =>
-  forwarder(
-    `Proxy(${id}).perCall`,
-    (name) => (...args) => Effect.scoped(Effect.suspend(() => toEffect(member(double, name, args))))
-  )

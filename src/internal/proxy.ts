@@ -1,10 +1,11 @@
-/** What the statics of a proxy's tag do. */
+/** The proxy itself, and what the statics of its tag do. */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { Backing, backingOf, doublePerCall, makeService, perCallOf, scoped, takeObject, useObject } from "./calls.ts"
+import { Backing, Call, callDouble, scoped, SingleCall, takeObject, useObject } from "./calls.ts"
 import * as keyed from "./keyed.ts"
 import { KeyBacking } from "./keyedCalls.ts"
 import type { AnyEffect, AnyFiber } from "./lease.ts"
@@ -34,6 +35,67 @@ export interface KeyedStatics {
   readonly get: (key: unknown) => AnyLayer
   readonly layerPool: (options: object) => AnyLayer
 }
+
+// -----------------------------------------------------------------------------------------------------------------
+// the object that forwards
+// -----------------------------------------------------------------------------------------------------------------
+
+type Forward = (...args: ReadonlyArray<unknown>) => AnyEffect
+
+/**
+ * An object whose members forward. Its prototype is the JavaScript Proxy: a forwarder becomes a property of the object
+ * itself at its first use, and is found there from then on.
+ */
+const forwarder = (label: string, forward: (name: string) => Forward): object => {
+  const base: object = Object.defineProperty({}, "toString", { value: () => label })
+  const prototype = new Proxy(base, {
+    get(target, name, receiver) {
+      if (typeof name === "symbol" || name === "then" || name === "toJSON" || name in target) {
+        return Reflect.get(target, name, receiver)
+      }
+      const value = forward(name)
+      // who looks for a brand must not leave one behind
+      if (!name.startsWith("~")) Object.defineProperty(forwarding, name, { value })
+      return value
+    }
+  })
+  // without this, two that have forwarded nothing yet would be equal
+  const forwarding: object = Equal.byReferenceUnsafe(Object.create(prototype))
+  return forwarding
+}
+
+const backingOfService = new WeakMap<object, Backing>()
+
+/** What is behind a service; a test double has nothing behind it. */
+const backingOf = (service: object): Backing | undefined => backingOfService.get(service)
+
+/** The service of a tag: its calls share the object of their Scope. */
+const makeService = (backing: Backing): object => {
+  const service = forwarder(
+    `Proxy(${backing.id})`,
+    (name) => (...args) => new Call(backing, name, args) as unknown as AnyEffect
+  )
+  backingOfService.set(service, backing)
+  return service
+}
+
+/** The same members, each call borrowing for itself. */
+const perCallOf = (backing: Backing): object =>
+  backing.perCall ??= forwarder(
+    `Proxy(${backing.id}).perCall`,
+    (name) => (...args) => new SingleCall(backing, name, args) as unknown as AnyEffect
+  )
+
+/** A double's members, each call in a Scope of its own. */
+const doublePerCall = (id: string, double: object): object =>
+  forwarder(
+    `Proxy(${id}).perCall`,
+    (name) => (...args) => Effect.scoped(callDouble(double, name, args))
+  )
+
+// -----------------------------------------------------------------------------------------------------------------
+// layers and statics
+// -----------------------------------------------------------------------------------------------------------------
 
 /** A pool of its own for the tag, named after it unless the options say otherwise. */
 const serve = (tag: AnyTag, options: object, fixed?: Fixed): Effect.Effect<object, never, Scope.Scope> =>

@@ -953,9 +953,9 @@ const mutants: ReadonlyArray<Mutant> = [
     "return this.oldest(this.least, group) ?? this.oldest(this.plenty, group)"
   ),
   rooms(
-    "rested: more than the minimum is not noticed",
-    "    else if (!rest.plenty && slot.group.alive > slot.group.min) this.stand(rest, slot.group.idle.whole.head!)\n",
-    ""
+    "hasMore: a key without idle objects is not noticed",
+    "    if (slot === undefined) this.unstand(group)\n    else this.stand(group, slot)\n",
+    "    if (slot !== undefined) this.stand(group, slot)\n"
   ),
   rooms("victim: beyond the bound", "    if (this.taken > this.max) return undefined\n", ""),
   rooms(
