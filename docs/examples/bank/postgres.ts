@@ -26,40 +26,47 @@ export class Postgres extends Context.Service<Postgres, {
   /** Stops the server and starts it again, and ends when it accepts connections. */
   readonly restart: Effect.Effect<void, PostgresError>
 }>()("bank/Postgres") {
-  static readonly layer = Layer.effectContext(Effect.gen(function*() {
-    const address = { host: "127.0.0.1", port: yield* freePort, user: "postgres", password: "postgres" }
-    const server = yield* install(address)
-    yield* Effect.acquireRelease(server.start, () => server.stop)
+  /** A server that accepts so many connections, the administrator's among them. */
+  static readonly layerOf = (maxConnections: number) =>
+    Layer.effectContext(Effect.gen(function*() {
+      const address = { host: "127.0.0.1", port: yield* freePort, user: "postgres", password: "postgres" }
+      const server = yield* install(address, maxConnections)
+      yield* Effect.acquireRelease(server.start, () => server.stop)
 
-    const dial = connect("administrator").pipe(
-      Effect.provideService(Address, address),
-      Effect.mapError((cause) => new PostgresError({ doing: "connecting", cause }))
-    )
-    const admin = yield* ScopedRef.fromAcquire(dial)
-    const query = (sql: string) => Effect.flatMap(ScopedRef.get(admin), (connection) => connection.query(sql))
-    const count = (what: string) =>
-      query(`select ${what} from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`)
-
-    return Context.make(Address, address).pipe(Context.add(Postgres, {
-      query,
-      backends: Effect.map(count("pid"), (rows) => rows.length),
-      terminateBackends: Effect.map(count("pg_terminate_backend(pid)"), (rows) => rows.length),
-      restart: server.stop.pipe(
-        Effect.andThen(server.start),
-        Effect.andThen(ScopedRef.set(admin, dial)),
-        Effect.uninterruptible
+      const dial = connect("administrator").pipe(
+        Effect.provideService(Address, address),
+        Effect.mapError((cause) => new PostgresError({ doing: "connecting", cause }))
       )
+      const admin = yield* ScopedRef.fromAcquire(dial)
+      const query = (sql: string) => Effect.flatMap(ScopedRef.get(admin), (connection) => connection.query(sql))
+      const count = (what: string) =>
+        query(`select ${what} from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`)
+
+      return Context.make(Address, address).pipe(Context.add(Postgres, {
+        query,
+        backends: Effect.map(count("pid"), (rows) => rows.length),
+        terminateBackends: Effect.map(count("pg_terminate_backend(pid)"), (rows) => rows.length),
+        restart: server.stop.pipe(
+          Effect.andThen(server.start),
+          Effect.andThen(ScopedRef.set(admin, dial)),
+          Effect.uninterruptible
+        )
+      }))
     }))
-  }))
+
+  static readonly layer = this.layerOf(20)
 }
 
 /** Creates the server's files in a temporary folder, which is removed with the Scope. */
-const install = Effect.fnUntraced(function*(address: { host: string; port: number; user: string; password: string }) {
+const install = Effect.fnUntraced(function*(
+  address: { host: string; port: number; user: string; password: string },
+  maxConnections: number
+) {
   const EmbeddedPostgres = yield* importQuietly
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bank-" })
   const settings = {
-    max_connections: "20",
+    max_connections: String(maxConnections),
     listen_addresses: address.host,
     unix_socket_directories: "",
     fsync: "off" // nobody pulls the plug of a demo

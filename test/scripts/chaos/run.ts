@@ -134,8 +134,7 @@ const chaos = Effect.fnUntraced(function*(options: {
   const bounds = yield* Bounds
   const { failures } = yield* Journal
 
-  const duration = Duration.minutes(options.minutes)
-  const plan = yield* schedule(options.seed, Duration.toMillis(duration))
+  const plan = yield* schedule(options.seed, options.minutes * 60_000)
   yield* screen.print(
     `seed ${options.seed}: ${plan.flat().length} faults in ${plan.length} rounds, ` +
       `${options.clients} clients, ${options.agents} agents`
@@ -182,9 +181,8 @@ const table = (rows: ReadonlyArray<Row>) =>
 
 const megabytes = (bytes: number) => `${(bytes / 1_000_000).toFixed(1)} MB`
 
-/** Whatever went wrong: what it takes to see it again. */
+/** Whatever went wrong: what it takes to see it again. Of Ctrl-C nothing gets here. */
 const tell = Effect.fnUntraced(function*(seed: number, cause: Cause.Cause<unknown>) {
-  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
   const screen = yield* Screen
   const { lines } = yield* Journal
   yield* screen.print(`${lines().join("\n")}\n\n${Cause.pretty(cause)}\n\nFAILED with seed ${seed}`)
