@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Option } from "effect"
-import { extract, same, toModule } from "./examples.ts"
+import { extract, isIn, same, toModule } from "./examples.ts"
 
 describe("extract", () => {
   it("finds the ts blocks of a Markdown file, and no others", () => {
@@ -17,11 +17,15 @@ describe("extract", () => {
       "```",
       "```ts no-run",
       "serve()",
+      "```",
+      "```ts from examples/a.ts",
+      "a()",
       "```"
     ]
     assert.deepStrictEqual(extract("README.md", text.join("\n")), [
       { line: 3, code: "const a = 1\n\na", run: true },
-      { line: 11, code: "serve()", run: false }
+      { line: 11, code: "serve()", run: false },
+      { line: 14, code: "a()", run: false, from: "examples/a.ts" }
     ])
   })
 
@@ -66,6 +70,15 @@ describe("toModule", () => {
     const code = "const a = () => 1 // a => b"
     assert.strictEqual(module(code), code)
     assert.notInclude(toModule({ line: 1, code: "a()", run: true }, "helper"), "import")
+  })
+})
+
+describe("isIn", () => {
+  it("finds whole lines in one piece", () => {
+    assert.isTrue(isIn("a\nb\nc\n", "a\nb"))
+    assert.isTrue(isIn("a\nb", "b"))
+    assert.isFalse(isIn("a\nb\nc\n", "a\nc"))
+    assert.isFalse(isIn("const a = 1\n", "a = 1"))
   })
 })
 

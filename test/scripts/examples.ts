@@ -4,7 +4,8 @@
  * of `README.md`, in the block that begins in line 9.
  *
  * In a block, `expression // => value` on one line is an assertion. A block that needs what a test cannot have (a
- * server) is fenced as `ts no-run`: it is checked, not run.
+ * server) is fenced as `ts no-run`: it is checked, not run. One that shows a part of a program is fenced as
+ * `ts from examples/bank/app.ts`: it must stand in that file, which is checked and run elsewhere.
  */
 import { Equal } from "effect"
 import * as assert from "node:assert/strict"
@@ -17,6 +18,8 @@ export interface Block {
   readonly line: number
   readonly code: string
   readonly run: boolean
+  /** The file it is a part of, seen from the guide. */
+  readonly from?: string
 }
 
 const fence = /^( *)(`{3,})(?:ts|typescript)(?: +(\S.*?))? *$/
@@ -29,11 +32,14 @@ export const extract = (file: string, text: string): Array<Block> => {
     const open = fence.exec(lines[at])
     if (open === null) continue
     const [, indent, ticks, mark] = open
-    if (mark !== undefined && mark !== "no-run") throw new Error(`${file}:${at + 1}: unknown mark "${mark}"`)
+    const from = mark?.startsWith("from ") ? mark.slice("from ".length) : undefined
+    if (mark !== undefined && mark !== "no-run" && from === undefined) {
+      throw new Error(`${file}:${at + 1}: unknown mark "${mark}"`)
+    }
     const end = lines.findIndex((line, index) => index > at && line.trim() === ticks)
     if (end === -1) throw new Error(`${file}:${at + 1}: the block never ends`)
     const code = lines.slice(at + 1, end).map((line) => line.startsWith(indent) ? line.slice(indent.length) : line)
-    blocks.push({ line: at + 1, code: code.join("\n"), run: mark === undefined })
+    blocks.push({ line: at + 1, code: code.join("\n"), run: mark === undefined, ...(from !== undefined && { from }) })
     at = end
   }
   return blocks
@@ -45,6 +51,9 @@ export const toModule = (block: Block, helper: string): string => {
   const header = code === block.code ? "" : `import { same as $same } from "${helper}"`
   return `${"\n".repeat(block.line - 1)}${header}\n${code}\nexport {}\n`
 }
+
+/** Whether lines of a guide stand in the program that they are said to be from, and there in one piece. */
+export const isIn = (program: string, code: string): boolean => `\n${program}\n`.includes(`\n${code}\n`)
 
 /** What `expression // => value` asserts. */
 export const same = (actual: unknown, expected: unknown): void => {
@@ -70,7 +79,13 @@ const main = (): void => {
   const files = [...walk("README.md"), ...walk("docs").filter((file) => file.endsWith(".md")), ...walk("src")]
   let count = 0
   for (const file of files) {
-    const blocks = extract(file, fs.readFileSync(path.join(root, file), "utf8"))
+    const blocks: Array<Block> = []
+    for (const block of extract(file, fs.readFileSync(path.join(root, file), "utf8"))) {
+      if (block.from === undefined) blocks.push(block)
+      else if (!isIn(fs.readFileSync(path.join(root, path.dirname(file), block.from), "utf8"), block.code)) {
+        throw new Error(`${file}:${block.line}: this is not what stands in ${block.from}`)
+      }
+    }
     const helper = `${"../".repeat(file.split("/").length + 1)}test/scripts/examples.ts`
     for (const block of blocks) write(`${file}.${block.line}.ts`, toModule(block, helper))
     const tests = blocks.filter((block) => block.run).map(({ line }) =>
