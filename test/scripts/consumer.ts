@@ -1,10 +1,10 @@
 /**
  * What a user of the package meets: a project of its own, made from the tarball in a temporary directory. It is compiled
- * with TypeScript 5.9 and 7, and run on this Node and on the newest that npm has (in what its package `node` is made of):
+ * with TypeScript 5.9 and 7, and run on Node 20 and on the newest that npm has (in what its package `node` is made of):
  *
  *     npm run test:consumer
  *
- * Needs npm's registry. What cannot be had is said, and then the exit code is 2; whatever fails makes it 1.
+ * Needs npm's registry. What cannot be had from there is said, and then the exit code is 2; whatever fails makes it 1.
  */
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -150,13 +150,29 @@ const step = <A>(name: string, body: () => A, optional = false): A | undefined =
     if (optional) missing.push(name)
     else failed = true
     const text = error instanceof Failed ? `${error.message}\n${error.output}` : String(error)
-    console.log(text.trim().split("\n").slice(0, optional ? 3 : 40).map((line) => `        ${line}`).join("\n"))
+    console.log(text.trim().split("\n").slice(0, optional ? 8 : 40).map((line) => `        ${line}`).join("\n"))
     return undefined
   }
 }
 
+/** A registry that does not answer is told within a minute. */
+const patience = [
+  "--fetch-timeout=20000",
+  "--fetch-retries=2",
+  "--fetch-retry-mintimeout=1000",
+  "--fetch-retry-maxtimeout=5000"
+]
+
 const install = (project: string, ...packages: ReadonlyArray<string>) =>
-  run(project, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--no-save", ...packages)
+  run(project, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--no-save", ...patience, ...packages)
+
+const nodeOf = (place: string, range: string) => {
+  const name = `node-${os.platform()}-${os.arch()}`
+  fs.mkdirSync(place)
+  install(place, `${name}@${range}`)
+  const node = path.join(place, "node_modules", name, "bin/node")
+  return { path: node, version: run(place, node, "--version").trim() }
+}
 
 const says = (project: string, node: string) => {
   const told = run(project, node, "main.js").trim()
@@ -164,11 +180,17 @@ const says = (project: string, node: string) => {
 }
 
 const work = (dir: string) => {
+  const { version: effect } = JSON.parse(fs.readFileSync(path.join(root, "node_modules/effect/package.json"), "utf8"))
+  const there = step(
+    `effect ${effect} is found in npm's registry`,
+    () => run(dir, "npm", "view", ...patience, `effect@${effect}`, "version"),
+    true
+  )
+  if (there === undefined) return
   const tarball = step("the package is built and packed", () => pack(path.join(dir, "package")))
   if (tarball === undefined) return
   const project = path.join(dir, "project")
   fs.mkdirSync(project)
-  const { version: effect } = JSON.parse(fs.readFileSync(path.join(root, "node_modules/effect/package.json"), "utf8"))
   fs.writeFileSync(path.join(project, "main.ts"), main)
   fs.writeFileSync(path.join(project, "tsconfig.json"), tsconfig)
   fs.writeFileSync(
@@ -180,7 +202,7 @@ const work = (dir: string) => {
       dependencies: { effect, "proxy-pattern-pool": tarball }
     })
   )
-  if (step(`it is installed beside effect ${effect}`, () => install(project), true) === undefined) return
+  if (step(`it is installed beside effect ${effect}`, () => install(project)) === undefined) return
 
   for (const range of ["5.9", "7"]) {
     const place = path.join(dir, `typescript-${range}`)
@@ -196,15 +218,12 @@ const work = (dir: string) => {
   }
 
   if (fs.existsSync(path.join(project, "main.js"))) {
-    step(`it runs on Node ${process.version}`, () => says(project, process.execPath))
-    const newest = step("the newest Node is installed", () => {
-      const place = path.join(dir, "node")
-      fs.mkdirSync(place)
-      install(place, `node-${os.platform()}-${os.arch()}@latest`)
-      const node = path.join(place, `node_modules/node-${os.platform()}-${os.arch()}/bin/node`)
-      return { node, version: run(place, node, "--version").trim() }
-    }, true)
-    if (newest !== undefined) step(`it runs on Node ${newest.version}`, () => says(project, newest.node))
+    for (const range of ["20", "latest"]) {
+      const node = process.version.startsWith(`v${range}.`)
+        ? { path: process.execPath, version: process.version }
+        : step(`Node ${range} is installed`, () => nodeOf(path.join(dir, `node-${range}`), range), true)
+      if (node !== undefined) step(`it runs on Node ${node.version}`, () => says(project, node.path))
+    }
   }
 }
 
@@ -215,6 +234,10 @@ try {
   fs.rmSync(dir, { recursive: true, force: true })
 }
 if (missing.length > 0) {
-  console.log(`\nnot to be had from npm's registry, so not everything was tried: ${missing.join(", ")}`)
+  console.log(
+    `\nNot everything was tried: npm's registry did not give what is missing, for which see above: ${
+      missing.join("; ")
+    }`
+  )
 }
 process.exitCode = failed ? 1 : missing.length > 0 ? 2 : 0
