@@ -19,12 +19,12 @@ import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
 import { formatDuration } from "./duration.ts"
 import { Events } from "./events.ts"
-import { ownerOf } from "./guard.ts"
 import { holderOf, whoIs } from "./holder.ts"
 import { Keeper } from "./keeper.ts"
 import type { AnyEffect, Failure, Lease } from "./lease.ts"
 import { Machine } from "./machine.ts"
 import { measured } from "./metrics.ts"
+import { NestedBorrowing } from "./nesting.ts"
 import type { Visible } from "./registry.ts"
 import { opened } from "./registry.ts"
 import type { KeyedBounds, Settings } from "./settings.ts"
@@ -62,11 +62,6 @@ class Ready implements Parked {
 
 const mostHolders = 10
 
-/** So many holders are looked at for each borrower that waits. */
-const fewHolders = 32
-
-const noLeases: ReadonlyArray<Lease> = []
-
 export class Core {
   readonly settings: Settings
   readonly name: string
@@ -88,12 +83,9 @@ export class Core {
   private readonly traced: boolean
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
   readonly spacing: Spacing
+  readonly nesting: NestedBorrowing
   private readonly creations = new Map<Slot, Fiber.Fiber<unknown, unknown>>()
   private readonly ready = new Set<Ready>()
-  /** Borrowers that wait while their own fiber or Scope holds an object, and may have to be warned. */
-  private readonly nested = new Set<Lease>()
-  /** Those that have begun to wait, and may be nested. */
-  private readonly unexamined: Array<Lease> = []
   private latest = 0
   private flushing = false
   private saidOfDescribe = false
@@ -116,6 +108,7 @@ export class Core {
       this.flush()
     })
     this.spacing = new Spacing(this)
+    this.nesting = new NestedBorrowing(this)
     this.events = new Events(this)
   }
 
@@ -157,10 +150,24 @@ export class Core {
     else if (machine.wakeAt < this.keeper.armedAt) this.keeper.arm(machine.wakeAt, now)
   }
 
-  /** After a return: where nobody waits there is nothing to do either. */
+  /** After a borrower has asked. */
+  asked(lease: Lease, now: number): void {
+    const { machine } = this
+    // one that only queues leaves nothing to do
+    if (lease.state !== "queued" || machine.served.length > 0 || this.flushing) this.flush()
+    else {
+      this.lent(now)
+      machine.asking = undefined
+    }
+    if (lease.isWaiting) this.nesting.notice(lease)
+  }
+
+  /** After a return: often there is nothing to do but to wake the next. */
   settled(now: number): void {
-    if (this.machine.served.length > 0 || this.closing !== undefined || this.nested.size > 0) this.flush()
-    else this.lent(now)
+    const { served } = this.machine
+    if (this.closing !== undefined || this.nesting.isWatching || this.flushing) return this.flush()
+    while (served.length > 0) (served.pop() as Lease).served()
+    this.lent(now)
   }
 
   /** Does what the machine has left to do. */
@@ -180,7 +187,7 @@ export class Core {
       this.machine.asking = undefined
     }
     if (this.machine.happenings.length > 0) this.events.publish()
-    if (this.nested.size > 0) this.warnNested()
+    if (this.nesting.isWatching) this.nesting.warn()
     if (this.closing !== undefined) {
       this.closing.check()
       if (this.closing.isClosed) return
@@ -469,80 +476,6 @@ export class Core {
       slot.group
     )
     lease.lost(this.failure(new PoolError.Revoked({ limit: Duration.millis(limit), holder }), lease.group), reason)
-  }
-
-  /**
-   * A borrower that waits for a return, while its own fiber or Scope holds an object, may wait for itself. Among few
-   * holders that is seen at once; among many it is looked for in a task of its own, once for all that have begun to wait
-   * meanwhile, since a look at all holders for each would be dear.
-   */
-  noticeNesting(lease: Lease): void {
-    if (this.machine.held.size <= fewHolders) return this.notice(lease, this.besides(lease))
-    this.unexamined.push(lease)
-    if (this.unexamined.length === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
-  }
-
-  private readonly examiner: Parked = { wake: () => this.examine() }
-
-  private besides(lease: Lease): ReadonlyArray<Lease> {
-    const owner = ownerOf(lease.fiber!)
-    const scope = Context.getOrUndefined(lease.fiber!.context, Scope.Scope)
-    let beside = noLeases
-    for (let waiter = this.machine.held.head; waiter !== undefined; waiter = waiter.next) {
-      const holder = waiter as Lease
-      if (ownerOf(holder.fiber!) === owner || (scope !== undefined && holder.scope === scope)) {
-        beside = [...beside, holder]
-      }
-    }
-    return beside
-  }
-
-  /** Who of those that wait holds something beside? Asked also before anybody is told who holds what. */
-  examine(): void {
-    if (this.unexamined.length === 0) return
-    const owners = new Set<unknown>()
-    for (let waiter = this.machine.held.head; waiter !== undefined; waiter = waiter.next) {
-      const { fiber, scope } = waiter as Lease
-      owners.add(ownerOf(fiber!))
-      if (scope !== undefined) owners.add(scope)
-    }
-    for (const lease of this.unexamined.splice(0)) {
-      if (lease.state !== "queued" && lease.state !== "preparing") continue
-      const { context } = lease.fiber!
-      if (!owners.has(ownerOf(lease.fiber!)) && !owners.has(Context.getOrUndefined(context, Scope.Scope))) continue
-      this.notice(lease, this.besides(lease))
-    }
-  }
-
-  private notice(lease: Lease, beside: ReadonlyArray<Lease>): void {
-    if (beside.length === 0) return
-    for (const holder of beside) holder.alsoWaiting++
-    lease.beside = beside
-    this.nested.add(lease)
-    this.warnNested()
-  }
-
-  private warnNested(): void {
-    for (const lease of this.nested) {
-      if (!this.machine.needsReturn(lease)) continue
-      this.nested.delete(lease)
-      const holder = lease.beside!.find(({ state }) => state === "holding")
-      if (holder === undefined || lease.warnedOfNesting) continue
-      lease.warnedOfNesting = true
-      const held = `object ${holder.slot!.id}, borrowed by ${whoIs(holder)}`
-      this.warn(
-        `${whoIs(lease)} waits for an object while it holds ${held}: nested borrowing can lock up the pool`,
-        lease.group
-      )
-    }
-  }
-
-  /** It waits no more. */
-  forgetNesting(lease: Lease): void {
-    if (lease.beside === undefined) return
-    for (const holder of lease.beside) holder.alsoWaiting--
-    lease.beside = undefined
-    this.nested.delete(lease)
   }
 
   /** Waits until the minimum is alive, or fails as the first creation that fails from now on. */

@@ -16,7 +16,7 @@ export const whoIs = (lease: Lease): string => {
 }
 
 export const holderOf = (core: Core, lease: Lease, slot: Slot, now: number): Holder => {
-  core.examine()
+  core.nesting.examine()
   const span = spanName(lease)
   const traceId = lease.span?.traceId
   const object = core.describe(slot)
@@ -27,7 +27,7 @@ export const holderOf = (core: Core, lease: Lease, slot: Slot, now: number): Hol
     ...(span === undefined ? undefined : { span }),
     ...(traceId === undefined ? undefined : { traceId }),
     heldFor: Duration.millis(Math.max(0, now - lease.since)),
-    waiting: lease.alsoWaiting > 0,
+    waiting: lease.hasWaiting,
     ...(Option.isSome(object) ? { object: object.value } : undefined),
     ...(key === undefined ? undefined : { key })
   }, { disableChecks: true })

@@ -11,8 +11,10 @@ import type { Closing } from "./closing.ts"
 import type { Core } from "./core.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
+import type { Framed } from "./frames.ts"
+import { enter, frameOf } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
-import { addFinalizer, removeFinalizer } from "./scopes.ts"
+import { addFinalizer, nothing, removeFinalizer } from "./scopes.ts"
 import type { Group } from "./state.ts"
 import { Waiter } from "./waiters.ts"
 
@@ -24,35 +26,57 @@ export type Failure = Exit.Exit<never, unknown>
 export const isHit = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Failure" && exit.cause.reasons.some((reason) => reason._tag !== "Fail")
 
+/** What is known of a borrower that waits while its own fiber or Scope holds an object, and of such a holder. */
+export interface Nesting {
+  /** How many borrowers of the same fiber or Scope wait for this pool meanwhile. */
+  alsoWaiting: number
+  /** The holders that this borrower waits beside. */
+  beside: ReadonlyArray<Lease>
+  warned: boolean
+}
+
 /** A borrower, as effects know it. */
 export abstract class Lease extends Waiter {
-  declare readonly core: Core
   declare pooled: Pooled
   declare fiber: AnyFiber | undefined
   declare span: Tracer.AnySpan | undefined
-  /** The Scope that holds the object; a body has none. */
-  declare scope: Scope.Scope | undefined
-  /** How many borrowers of the same fiber or Scope wait for this pool meanwhile. */
-  declare alsoWaiting: number
-  /** The holders that this borrower waits beside. */
-  declare beside: ReadonlyArray<Lease> | undefined
-  declare warnedOfNesting: boolean
+  declare nesting: Nesting | undefined
   /** How the holder ended, for `onReturn`. */
-  declare exit: Exit.Exit<unknown, unknown>
-  declare private onReturned: (() => void) | undefined
+  declare exit: Exit.Exit<unknown, unknown> | undefined
+  /** Goes on with what waits for this lease: for its object, then for the hook of its return. */
+  declare protected resume: ((effect: AnyEffect) => void) | undefined
 
   constructor(pooled: Pooled) {
     super(pooled.peek())
-    this.core = pooled.core
     this.pooled = pooled
     this.fiber = undefined
     this.span = undefined
-    this.scope = undefined
-    this.alsoWaiting = 0
-    this.beside = undefined
-    this.warnedOfNesting = false
-    this.exit = Exit.void
-    this.onReturned = undefined
+    this.nesting = undefined
+    this.exit = undefined
+    this.resume = undefined
+  }
+
+  get core(): Core {
+    return this.pooled.core
+  }
+
+  /** The Scope that holds the object; a body has none. */
+  get holdingScope(): Scope.Scope | undefined {
+    return undefined
+  }
+
+  /** It has asked for an object, and the pool has not answered. */
+  get isWaiting(): boolean {
+    return this.state === "queued" || this.state === "preparing"
+  }
+
+  nest(): Nesting {
+    return this.nesting ??= { alsoWaiting: 0, beside: [], warned: false }
+  }
+
+  /** Other borrowers of the same fiber or Scope wait for this pool. */
+  get hasWaiting(): boolean {
+    return this.nesting !== undefined && this.nesting.alsoWaiting > 0
   }
 
   /** The fiber that the user knows. */
@@ -86,45 +110,41 @@ export abstract class Lease extends Waiter {
 
   /** The hook of its return is over. */
   returned(): void {
-    const resume = this.onReturned
-    this.onReturned = undefined
-    resume?.()
+    const { resume } = this
+    this.resume = undefined
+    resume?.(Effect.void)
   }
 
-  /** Gives the object back. The effect, where there is one, ends with the hook. */
-  giveBack(unknown: boolean): Effect.Effect<void> | undefined {
+  /** Gives the object back, which is in an unknown state. The effect, where there is one, ends with the hook. */
+  protected giveBack(unknown: boolean, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     const { core } = this
     const now = core.now()
+    this.exit = exit
     core.machine.release(this, unknown, now)
     core.settled(now)
     return this.state === "returning" ? this.awaitReturn() : undefined
   }
 
   protected awaitReturn(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
+    return Effect.callback<any, any, any>((resume) => {
       if (this.state !== "returning") resume(Effect.void)
-      else this.onReturned = () => resume(Effect.void)
-    })
+      else this.resume = resume
+    }) as Effect.Effect<void>
   }
 }
 
 /** A borrower that is a fiber: it parks until it has an object, or a reason why not. */
 abstract class FiberLease extends Lease implements Parked {
   declare protected failure: Failure | undefined
-  declare private resume: ((effect: AnyEffect) => void) | undefined
   /** How it waits: made with the first wait, since most leases wait again. */
   declare private parked: AnyEffect | undefined
-  /** Waits in a span, which must end before the object is used. */
-  declare private traced: boolean
   /** Is to be woken; until then it must not be used again. */
   declare protected waking: boolean
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
-    this.resume = undefined
     this.parked = undefined
-    this.traced = false
     this.waking = false
   }
 
@@ -132,32 +152,26 @@ abstract class FiberLease extends Lease implements Parked {
   protected abstract proceed(): AnyEffect
 
   served(): void {
-    this.core.forgetNesting(this)
+    this.core.nesting.forget(this)
     this.waking = true
     wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   refused(failure: Failure): void {
-    this.core.forgetNesting(this)
+    this.core.nesting.forget(this)
     this.failure = failure
     this.waking = true
     wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   wake(): void {
+    this.waking = false
+    // it was interrupted meanwhile, and waits for the hook of its return
+    if (this.state === "returning") return
     const { resume } = this
     this.resume = undefined
-    this.waking = false
-    if (resume !== undefined) this.wakeWith(resume)
-  }
-
-  /** With itself: what is run next must run in the fiber that waited. */
-  private wakeWith(resume: (effect: AnyEffect) => void): void {
-    resume(this.traced ? this.failure ?? Exit.void : this as unknown as AnyEffect)
-  }
-
-  protected get isWaiting(): boolean {
-    return this.state === "queued" || this.state === "preparing"
+    // with itself: what is run next must run in the fiber that waited
+    resume?.(this as unknown as AnyEffect)
   }
 
   /** The pool has said what comes of it. In the midst of what the pool is doing it may say so later. */
@@ -166,14 +180,21 @@ abstract class FiberLease extends Lease implements Parked {
   }
 
   protected park(): AnyEffect {
-    const parked = this.parked ??= Effect.callback<any, any, any>((resume) => {
-      if (this.isAnswered) this.wakeWith(resume)
+    const cache = this.fiber!.cache
+    if (cache.tracer !== undefined && cache.tracerEnabled) return this.parkInSpan()
+    return this.parked ??= Effect.callback<any, any, any>((resume) => {
+      if (this.isAnswered) resume(this as unknown as AnyEffect)
       else this.resume = resume
     })
-    const cache = this.fiber!.cache
-    // a lease that is used again may have been traced
-    this.traced = cache.tracer !== undefined && cache.tracerEnabled
-    if (!this.traced) return parked
+  }
+
+  /** The span must end before the object is used. */
+  private parkInSpan(): AnyEffect {
+    const parked = Effect.callback<void, unknown>((resume) => {
+      const end = () => resume(this.failure ?? Exit.void)
+      if (this.isAnswered) end()
+      else this.resume = end
+    })
     return Effect.flatMap(
       Effect.useSpan("pool.wait", { attributes: this.core.attributes(this.group) }, () => parked),
       () => this as unknown as AnyEffect
@@ -183,15 +204,15 @@ abstract class FiberLease extends Lease implements Parked {
   /** Asks for an object; what comes of it is run next. */
   protected ask(fiber: AnyFiber, timeout: number, now: number): AnyEffect {
     const { core } = this
-    const { machine } = core
     this.settleGroup()
-    if (machine.closed) return core.closed(this.group)
     this.identify(fiber)
-    if (machine.borrow(this, timeout, now) !== undefined) core.lent(now)
-    else {
-      core.flush()
-      if (this.isWaiting) core.noticeNesting(this)
+    if (core.machine.hit(this, now)) {
+      core.lent(now)
+      return this.proceed()
     }
+    if (core.machine.closed) return core.closed(this.group)
+    core.machine.miss(this, timeout, now)
+    core.asked(this, now)
     return this.isAnswered ? this.proceed() : this.park()
   }
 
@@ -207,20 +228,18 @@ abstract class FiberLease extends Lease implements Parked {
    * where somebody still knows of it.
    */
   protected forget(): boolean {
-    if (this.waking || this.alsoWaiting > 0 || this.failure !== undefined) return false
+    if (this.waking || this.failure !== undefined || this.hasWaiting) return false
     this.state = "new"
-    this.polls = false
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined
-    this.scope = undefined
-    this.warnedOfNesting = false
-    this.exit = Exit.void
+    this.nesting = undefined
+    this.exit = undefined
     return true
   }
 
   protected giveUp(): void {
-    this.core.forgetNesting(this)
+    this.core.nesting.forget(this)
     this.core.machine.cancel(this, this.core.now())
     this.core.flush()
   }
@@ -230,47 +249,83 @@ abstract class FiberLease extends Lease implements Parked {
 // use
 // -----------------------------------------------------------------------------------------------------------------
 
+/** So many leases are kept to be used again; a burst of borrowers leaves no more behind. */
+const mostSpares = 1000
+
 type Body = (object: unknown) => AnyEffect
 
 /** One run of `use`: it is the effect inside the frame that gives the object back. */
-class UseLease extends FiberLease {
+class UseLease extends FiberLease implements Framed {
   /** Made once for each lease; a lease that is used again saves making its frame. */
   declare readonly frame: AnyEffect
-  declare private body: Body | undefined
-  declare private limit: number
-  declare private called: boolean
-  declare private child: AnyFiber | undefined
+  declare protected body: Body | undefined
+  declare protected called: boolean
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.body = undefined
-    this.limit = 0
     this.called = false
-    this.child = undefined
-    this.frame = Effect.onExitPrimitive(this as unknown as AnyEffect, (exit) => this.finish(exit))
+    this.frame = frameOf(this as unknown as AnyEffect & Framed)
   }
 
-  prepare(pooled: Pooled, body: Body, limit: number): AnyEffect {
+  prepare(pooled: Pooled, body: Body, timeout: number): void {
     this.renew(pooled)
     this.body = body
-    this.limit = limit
-    return this.frame
+    this.timeout = timeout
   }
 
   begin(fiber: AnyFiber): AnyEffect {
     return this.state === "new" && this.failure === undefined
-      ? this.ask(fiber, this.limit, this.core.now())
+      ? this.ask(fiber, this.timeout, this.core.now())
       : this.proceed()
   }
 
   protected proceed(): AnyEffect {
     if (this.failure !== undefined) return this.failure
     this.called = true
-    const body = this.body!
-    const { value } = this.slot!
-    if (this.core.machine.policy.borrowLimit === Infinity) return body(value)
+    return this.body!(this.slot!.value)
+  }
+
+  lost(failure: Failure, reason: "revoked" | "shutdown"): void {
+    if (reason === "revoked" || !this.called) this.failure = failure
+  }
+
+  isAwaitedBy(closing: Closing): boolean {
+    return !closing.hasFiber(this.fiber!)
+  }
+
+  ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    if (this.state === "holding") {
+      const hook = this.called ? this.giveBack(isHit(exit), exit) : this.giveBack(false, Exit.void)
+      if (hook === undefined) this.recycle()
+      return hook
+    }
+    if (this.isWaiting) this.giveUp()
+    return undefined
+  }
+
+  protected recycle(): void {
+    const { spareUses } = this.core
+    if (spareUses.length >= mostSpares || !this.forget()) return
+    this.body = undefined
+    this.called = false
+    spareUses.push(this)
+  }
+}
+
+/** The same where the borrow may be revoked: the body runs in a fiber of its own, which is interrupted then. */
+class LimitedUseLease extends UseLease {
+  declare private child: AnyFiber | undefined
+
+  constructor(pooled: Pooled) {
+    super(pooled)
+    this.child = undefined
+  }
+
+  protected override proceed(): AnyEffect {
+    if (this.failure !== undefined) return this.failure
     return guard(
-      Effect.suspend(() => body(value)),
+      Effect.suspend(() => super.proceed()),
       (child) => {
         this.child = child
         if (this.failure !== undefined) child.interruptUnsafe()
@@ -279,38 +334,12 @@ class UseLease extends FiberLease {
     )
   }
 
-  lost(failure: Failure, reason: "revoked" | "shutdown"): void {
-    if (reason === "shutdown" && this.called) return
-    this.failure = failure
-    this.child?.interruptUnsafe()
+  override lost(failure: Failure, reason: "revoked" | "shutdown"): void {
+    super.lost(failure, reason)
+    if (this.failure !== undefined) this.child?.interruptUnsafe()
   }
 
-  isAwaitedBy(closing: Closing): boolean {
-    return !closing.hasFiber(this.fiber!)
-  }
-
-  private finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
-    switch (this.state) {
-      case "holding": {
-        let hit = false
-        if (this.called) {
-          this.exit = exit
-          hit = isHit(exit)
-        }
-        const hook = this.giveBack(hit)
-        if (hook === undefined && this.child === undefined && this.forget()) {
-          this.body = undefined
-          this.called = false
-          this.core.spareUses.push(this)
-        }
-        return hook
-      }
-      case "queued":
-      case "preparing":
-        this.giveUp()
-    }
-    return undefined
-  }
+  protected override recycle(): void {}
 }
 
 /** What `use` gives: a program that may run many times, each time with a lease of its own. */
@@ -325,44 +354,71 @@ class Use {
     this.timeout = timeout
   }
 
-  begin(): AnyEffect {
+  begin(fiber: AnyFiber): AnyEffect {
     const { pool } = this
-    const lease = pool.core.spareUses.pop() as UseLease | undefined ?? new UseLease(pool)
-    return lease.prepare(pool, this.body, pool.core.patience(this.timeout))
+    const { core } = pool
+    const lease = core.spareUses.pop() as UseLease | undefined ?? newUse(pool)
+    lease.prepare(pool, this.body, core.patience(this.timeout))
+    return enter(lease.frame, fiber) ? lease.begin(fiber) : lease.frame
   }
 }
+
+const newUse = (pool: Pooled): UseLease =>
+  pool.core.machine.policy.borrowLimit === Infinity ? new UseLease(pool) : new LimitedUseLease(pool)
 
 // -----------------------------------------------------------------------------------------------------------------
 // get and poll
 // -----------------------------------------------------------------------------------------------------------------
 
 /** A borrow until a Scope closes: its finalizer is in place before anything is borrowed. */
-class GetLease extends FiberLease {
-  declare private limit: number | "poll"
+class GetLease extends FiberLease implements Framed {
+  declare scope: Scope.Scope | undefined
   /** The borrower has been given the object itself. */
   declare private taken: boolean
-  declare readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+  /** The state of the Scope with the finalizer in it. */
+  declare private added: Scope.Scope["state"] | undefined
+  declare private readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
   constructor(pooled: Pooled) {
     super(pooled)
-    this.limit = "poll"
+    this.scope = undefined
     this.taken = false
+    this.added = undefined
     this.finalize = (exit) => this.release(exit)
   }
 
-  prepare(pooled: Pooled, scope: Scope.Scope, limit: number | "poll"): this {
+  override get holdingScope(): Scope.Scope | undefined {
+    return this.scope
+  }
+
+  prepare(pooled: Pooled, scope: Scope.Scope, timeout: number, polls: boolean): void {
     this.renew(pooled)
     this.scope = scope
-    this.limit = limit
-    return this
+    this.timeout = timeout
+    this.polls = polls
+  }
+
+  /** Adds the finalizer; gives an effect only where it could not be done at once. */
+  enterScope(): Effect.Effect<void> | undefined {
+    const scope = this.scope!
+    const adding = addFinalizer(scope, this, this.finalize)
+    this.added = scope.state
+    return adding
+  }
+
+  /** Takes an object that is lent at once, if there is one; without a frame, since there is no step between. */
+  take(fiber: AnyFiber, now: number): AnyEffect | undefined {
+    const { core } = this
+    if (!core.machine.hit(this, now)) return undefined
+    this.identify(fiber)
+    core.lent(now)
+    return this.proceed()
   }
 
   begin(fiber: AnyFiber): AnyEffect {
-    return this.state === "new" ? this.beginAt(fiber, this.core.now()) : this.proceed()
-  }
-
-  beginAt(fiber: AnyFiber, now: number): AnyEffect {
-    return this.limit === "poll" ? this.askNow(fiber, now) : this.ask(fiber, this.limit, now)
+    if (this.state !== "new") return this.proceed()
+    const now = this.core.now()
+    return this.polls ? this.askNow(fiber, now) : this.ask(fiber, this.timeout, now)
   }
 
   private askNow(fiber: AnyFiber, now: number): AnyEffect {
@@ -377,7 +433,7 @@ class GetLease extends FiberLease {
     if (this.state !== "holding") return this.failure!
     const { value } = this.slot!
     this.taken = true
-    return Exit.succeed(this.limit === "poll" ? Option.some(value) : value)
+    return Exit.succeed(this.polls ? Option.some(value) : value)
   }
 
   /** One that is still to be woken is told; what was taken as it is cannot be guarded. */
@@ -393,16 +449,13 @@ class GetLease extends FiberLease {
     if (this.state === "holding") {
       if (!this.taken) {
         this.failure = scopeClosed(this.core)
-        return this.giveBack(false) ?? Effect.void
+        return this.giveBack(false, Exit.void) ?? Effect.void
       }
-      this.exit = exit
-      const hook = this.giveBack(isHit(exit))
+      const hook = this.giveBack(isHit(exit), exit)
       if (hook !== undefined) return hook
-      if (this.forget()) {
-        this.taken = false
-        this.core.spareGets.push(this)
-      }
-      return Effect.void
+      const { added } = this
+      this.recycle()
+      return nothing(added, this.finalize)
     }
     if (this.isWaiting) {
       this.giveUp()
@@ -414,12 +467,21 @@ class GetLease extends FiberLease {
     return Effect.void
   }
 
+  private recycle(): void {
+    const { spareGets } = this.core
+    if (spareGets.length >= mostSpares || !this.forget()) return
+    this.scope = undefined
+    this.added = undefined
+    this.taken = false
+    spareGets.push(this)
+  }
+
   /** The borrow came to nothing, or nobody took what came of it: nothing is left behind in the Scope. */
-  settle(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+  ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     if (exit._tag === "Success" && this.state === "holding") return undefined
     if (this.isWaiting) this.giveUp()
     removeFinalizer(this.scope!, this)
-    return this.state === "holding" ? this.giveBack(false) : undefined
+    return this.state === "holding" ? this.giveBack(false, Exit.void) : undefined
   }
 }
 
@@ -443,17 +505,18 @@ class Get {
     const { core } = pool
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
-    const group = pool.peek()
-    if (this.polls && !core.machine.isReady(group)) return Exit.succeed(Option.none())
-    const limit = this.polls ? "poll" : core.patience(this.timeout)
-    const lease = (core.spareGets.pop() as GetLease | undefined ?? new GetLease(pool)).prepare(pool, scope, limit)
-    const added = addFinalizer(scope, lease, lease.finalize)
+    if (this.polls && !core.machine.isReady(pool.peek())) return Exit.succeed(Option.none())
+    const timeout = this.polls ? Infinity : core.patience(this.timeout)
+    const lease = core.spareGets.pop() as GetLease | undefined ?? new GetLease(pool)
+    lease.prepare(pool, scope, timeout, this.polls)
+    const added = lease.enterScope()
     if (added === undefined) {
-      const now = core.now()
-      if (core.machine.isHit(group, now)) return lease.beginAt(fiber, now)
+      const taken = lease.take(fiber, core.now())
+      if (taken !== undefined) return taken
     }
-    const borrowed = Effect.onExitPrimitive(lease as unknown as AnyEffect, (exit) => lease.settle(exit))
-    return added === undefined ? borrowed : Effect.flatMap(added, () => borrowed)
+    const frame = frameOf(lease as unknown as AnyEffect & Framed)
+    if (added !== undefined) return Effect.flatMap(added, () => frame)
+    return enter(frame, fiber) ? lease.begin(fiber) : frame
   }
 }
 
@@ -462,13 +525,12 @@ const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(
   label: string,
   target: { readonly prototype: A }
 ): void => {
+  const { prototype } = target
   const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({
     label,
-    evaluate(fiber) {
-      return this.begin(fiber)
-    }
+    evaluate: prototype.begin
   })
-  Object.defineProperties(target.prototype, Object.getOwnPropertyDescriptors(proto))
+  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(proto))
 }
 
 runs("Pool.use", Use)

@@ -68,6 +68,10 @@ export class Machine {
   private readonly overdueAfter: number
   /** Idle objects have deadlines. */
   private readonly idles: boolean
+  /** An object has one holder, and needs nothing but a check before it is lent. */
+  private readonly lendsAsIs: boolean
+  /** What is returned needs nothing before it is lent again, and nobody else holds it. */
+  private readonly takesAsIs: boolean
 
   /** `random` gives the jitter, from 0 to 1; `late` what a creation fails with at its deadline. */
   constructor(policy: Policy, random: () => number, late: (group: Group) => unknown) {
@@ -76,6 +80,9 @@ export class Machine {
     this.late = late
     this.overdueAfter = Math.min(policy.borrowWarning, policy.borrowLimit)
     this.idles = policy.idleTimeToLive !== Infinity || policy.healthInterval !== Infinity
+    const alone = policy.concurrency === 1 && !policy.unpooled
+    this.lendsAsIs = alone && !policy.hasBorrowHook
+    this.takesAsIs = alone && !policy.hasReturnHook
   }
 
   addGroup(key: unknown, bounds: Bounds): Group {
@@ -98,6 +105,12 @@ export class Machine {
    * it ends.
    */
   borrow(waiter: Waiter, timeout: number, now: number): Slot | undefined {
+    if (this.hit(waiter, now)) return waiter.slot
+    return this.miss(waiter, timeout, now)
+  }
+
+  /** A borrower arrives, and is no hit. */
+  miss(waiter: Waiter, timeout: number, now: number): Slot | undefined {
     const group = waiter.group
     if (group.queue.size === 0 && !this.suspended && !this.closed) {
       const slot = group.idle.next(this.policy.order)
@@ -139,19 +152,45 @@ export class Machine {
     return undefined
   }
 
+  /**
+   * Lends an idle object that needs nothing more, or changes nothing. It is what most borrows are, and therefore in one
+   * piece: calls between the steps would cost more than the steps.
+   */
+  hit(waiter: Waiter, now: number): boolean {
+    const { group } = waiter
+    if (!this.lendsAsIs || this.suspended || group.queue.size > 0 || group.outage !== undefined) return false
+    const { idle } = group
+    const slot = this.policy.order === "lifo" ? idle.tail : idle.head
+    if (slot === undefined || slot.passedOver || slot.expiresAt <= now) return false
+    if (slot.uses + 1 >= this.policy.maxUses || now - slot.since >= this.policy.healthAfterIdle) return false
+    idle.take(slot)
+    slot.holders = 1
+    slot.uses++
+    slot.since = now
+    this.hold(waiter, slot, now)
+    if (this.observed) this.note("Borrowed", slot, waiter, 0, now)
+    return true
+  }
+
+  private hold(waiter: Waiter, slot: Slot, now: number): void {
+    waiter.state = "holding"
+    waiter.slot = slot
+    waiter.since = now
+    this.held.push(waiter)
+    waiter.group.borrowed++
+    if (this.overdueAfter !== Infinity) this.watchHolder(waiter, now)
+  }
+
+  private watchHolder(waiter: Waiter, now: number): void {
+    if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
+    const at = now + this.overdueAfter
+    if (at < this.wakeAt) this.wakeAt = at
+  }
+
   /** Would a newcomer be lent an idle object now, or have one prepared? */
   isReady(group: Group): boolean {
-    return this.nextFor(group) !== undefined
-  }
-
-  /** Would a newcomer be lent an idle object at once? */
-  isHit(group: Group, now: number): boolean {
-    const slot = this.nextFor(group)
-    return slot !== undefined && slot.expiresAt > now && !this.needsPreparation(slot, now)
-  }
-
-  private nextFor(group: Group): Slot | undefined {
-    return group.queue.size === 0 && !this.suspended && !this.closed ? group.idle.next(this.policy.order) : undefined
+    return group.queue.size === 0 && !this.suspended && !this.closed &&
+      group.idle.next(this.policy.order) !== undefined
   }
 
   /** Is there nothing but a return that can serve this borrower? Every place that nobody holds serves one in the queue. */
@@ -176,6 +215,7 @@ export class Machine {
   poll(waiter: Waiter, now: number): Slot | undefined {
     const group = waiter.group
     waiter.polls = true
+    if (this.hit(waiter, now)) return waiter.slot
     if (group.queue.size === 0 && !this.suspended && !this.closed) {
       const slot = group.idle.next(this.policy.order)
       if (slot !== undefined) {
@@ -213,6 +253,7 @@ export class Machine {
     if (waiter.state !== "holding") return
     const slot = waiter.slot!
     this.unhold(waiter)
+    if (!unknown && this.takesAsIs && this.takeBack(waiter, slot, now)) return
     if (this.policy.hasReturnHook) {
       waiter.state = "returning"
       this.returning.push(waiter)
@@ -221,6 +262,41 @@ export class Machine {
       return
     }
     this.end(waiter, slot, unknown, now)
+  }
+
+  /**
+   * A return after which the object is idle, or goes straight to the next in the queue; or changes nothing. It is what
+   * most returns are, and in one piece like `hit`.
+   */
+  private takeBack(waiter: Waiter, slot: Slot, now: number): boolean {
+    const { group } = slot
+    const { rooms } = this
+    const next = group.queue.head
+    if (slot.doomed !== undefined || slot.expiresAt <= now || group.size + group.creating > group.max) return false
+    if (rooms !== undefined && (rooms.isHungry || rooms.taken > rooms.max)) return false
+    if (next !== undefined && (!this.lendsAsIs || this.suspended || rooms !== undefined)) return false
+    if (next !== undefined && (group.outage !== undefined || slot.uses + 1 >= this.policy.maxUses)) return false
+    const held = now - waiter.since
+    waiter.state = "ended"
+    group.returned++
+    this.uses.record(held)
+    if (this.observed) this.note("Returned", slot, waiter, held, now)
+    slot.since = now
+    if (next === undefined) {
+      slot.holders = 0
+      group.idle.add(slot)
+      if (this.idles) this.watchSlot(slot)
+      return true
+    }
+    const waited = now - next.since
+    group.queue.leave(next)
+    if (next.timerIndex !== -1) this.patience.remove(next)
+    this.waited(next, now)
+    slot.uses++
+    this.hold(next, slot, now)
+    if (this.observed) this.note("Borrowed", slot, next, waited, now)
+    this.served.push(next)
+    return true
   }
 
   /** The holder is told that it has lost the object; its late end changes nothing. */
@@ -711,16 +787,7 @@ export class Machine {
   private lend(slot: Slot, waiter: Waiter, waited: number, now: number): void {
     if (slot.holders++ === 0) slot.since = now
     slot.uses++
-    waiter.state = "holding"
-    waiter.slot = slot
-    waiter.since = now
-    this.held.push(waiter)
-    slot.group.totals.borrowed++
-    if (this.overdueAfter !== Infinity) {
-      if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
-      const at = now + this.overdueAfter
-      if (at < this.wakeAt) this.wakeAt = at
-    }
+    this.hold(waiter, slot, now)
     if (this.observed) this.note("Borrowed", slot, waiter, waited, now)
     if (slot.group.outage !== undefined && slot.group.outage.losing) this.recover(slot.group)
     if (slot.uses >= this.policy.maxUses) this.doom(slot, "uses", now)
@@ -1075,8 +1142,9 @@ export class Machine {
       this.distribute(this.rooms, now)
       return
     }
+    if (!this.hasRoom(group)) return
     let wanted = this.wanted(group)
-    if (wanted <= 0 || !this.hasRoom(group)) return
+    if (wanted <= 0) return
     const { concurrency, unpooled } = this.policy
     let next = unpooled ? asker : this.firstUncovered(group)
     for (; wanted > 0 && this.hasRoom(group); wanted--) {

@@ -98,7 +98,7 @@ const rowOf = ({ core }: Visible, slot: Slot, leases: ReadonlyArray<Lease>, now:
       fiber: lease.fiberId,
       ...(span === undefined ? undefined : { span: cut(span) }),
       ...(trace === undefined ? undefined : { trace: cut(trace) }),
-      waiting: lease.alsoWaiting > 0
+      waiting: lease.hasWaiting
     }
   })
   const [longest] = leases
@@ -173,7 +173,7 @@ const viewOf = (pool: Visible, wait: WaitView): PoolView => {
   }
   const { size, ...counts } = sums
   const { cancelled, createFailures, created, borrowed, destroyed, hookFailures, rejected, timeouts } = machine.totals
-  core.examine()
+  core.nesting.examine()
   const rows = rowsOf(pool, core.now())
   return {
     id: idOf(pool),

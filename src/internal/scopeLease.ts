@@ -105,9 +105,18 @@ export class ScopeLease extends Lease {
 
   /** Takes an object that is lent at once, if there is one. It needs no frame: from the first moment it is the Scope's. */
   take(fiber: AnyFiber, timeout: unknown): boolean {
-    if (this.state !== "new" || !this.core.machine.isHit(this.group, this.core.now())) return false
-    this.ask(fiber, timeout)
+    const { core } = this
+    // a timeout is read even where nobody waits: a wrong one is wrong at once
+    core.patience(timeout)
+    const now = core.now()
+    if (this.state !== "new" || !core.machine.hit(this, now)) return false
+    this.identify(fiber)
+    core.lent(now)
     return this.isOpen
+  }
+
+  override get holdingScope(): Scope.Scope {
+    return this.scope
   }
 
   /**
@@ -151,20 +160,12 @@ export class ScopeLease extends Lease {
     this.settleGroup()
     if (core.machine.closed) return this.refused(core.closed(this.group))
     const now = core.now()
-    if (core.machine.borrow(this, limit, now) !== undefined) {
-      core.lent(now)
-      return
-    }
-    core.flush()
-    if (this.isWaiting) core.noticeNesting(this)
-  }
-
-  private get isWaiting(): boolean {
-    return this.state === "queued" || this.state === "preparing"
+    core.machine.borrow(this, limit, now)
+    core.asked(this, now)
   }
 
   private cancel(): void {
-    this.core.forgetNesting(this)
+    this.core.nesting.forget(this)
     this.core.machine.cancel(this, this.core.now())
     this.forget()
     this.core.flush()
@@ -182,12 +183,12 @@ export class ScopeLease extends Lease {
   }
 
   served(): void {
-    this.core.forgetNesting(this)
+    this.core.nesting.forget(this)
     this.wakeAll()
   }
 
   refused(failure: Failure): void {
-    this.core.forgetNesting(this)
+    this.core.nesting.forget(this)
     this.state = "ended"
     this.forget()
     if (this.callers === undefined) return
@@ -223,11 +224,10 @@ export class ScopeLease extends Lease {
     if (isHit(exit)) this.hit = true
     if (this.isUsed || this.state !== "holding") return
     if (this.scopeExit !== undefined) {
-      this.exit = this.scopeExit
-      this.giveBack(true)
+      this.giveBack(true, this.scopeExit)
     } else if (this.core.machine.closed && this.isMere) {
       this.outcome = this.core.closed(this.group)
-      this.giveBack(this.hit)
+      this.giveBack(this.hit, Exit.void)
     }
   }
 
@@ -257,8 +257,7 @@ export class ScopeLease extends Lease {
     }
     if (this.state === "returning") return this.awaitReturn()
     if (this.state !== "holding" || this.isUsed) return Effect.void
-    this.exit = exit
-    return this.giveBack(this.hit || (this.takers !== undefined && isHit(exit))) ?? Effect.void
+    return this.giveBack(this.hit || (this.takers !== undefined && isHit(exit)), exit) ?? Effect.void
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -2678,14 +2678,13 @@ describe("what the pool looks like", () => {
   it("is what a newcomer would find", () => {
     const pool = idle(1, { hasCheck: true, healthAfterIdle: 10, timeToLive: 100 })
     assert.isTrue(pool.machine.isReady(pool.group))
-    assert.isTrue(pool.machine.isHit(pool.group, 9))
-    assert.isFalse(pool.machine.isHit(pool.group, 10))
+    assert.isFalse(pool.machine.hit(new Waiter(pool.group), 10))
     pool.suspend()
     assert.isFalse(pool.machine.isReady(pool.group))
     pool.resume()
     pool.borrow()
     assert.isFalse(pool.machine.isReady(pool.group))
-    assert.isFalse(pool.machine.isHit(pool.group, 0))
+    assert.isFalse(pool.machine.hit(new Waiter(pool.group), 0))
   })
 
   it("records how long borrowers waited, held and created", () => {

@@ -1,0 +1,112 @@
+/** Borrowers that wait for a pool while their own fiber or Scope holds an object of it: they may wait for themselves. */
+import * as Context from "effect/Context"
+import * as Scope from "effect/Scope"
+import type { Core } from "./core.ts"
+import type { Parked } from "./drain.ts"
+import { wakeSoon } from "./drain.ts"
+import { ownerOf } from "./guard.ts"
+import { whoIs } from "./holder.ts"
+import type { AnyFiber, Lease } from "./lease.ts"
+
+/** So many holders are looked at for each borrower that waits. */
+const fewHolders = 32
+
+const nobody: ReadonlyArray<Lease> = []
+
+const scopeOf = (lease: Lease): Scope.Scope | undefined => Context.getOrUndefined(lease.fiber!.context, Scope.Scope)
+
+export class NestedBorrowing {
+  private readonly core: Core
+  /** Those that wait beside what they hold, and may have to be warned. */
+  private readonly nested = new Set<Lease>()
+  /** Those that have begun to wait, and may be nested. */
+  private readonly unexamined: Array<Lease> = []
+  private readonly examiner: Parked = { wake: () => this.examine() }
+  /** Somebody may have to be warned after the next transition. */
+  isWatching = false
+
+  constructor(core: Core) {
+    this.core = core
+  }
+
+  /**
+   * A borrower waits. Among few holders it is seen at once whether it is nested; among many it is looked for in a task of
+   * its own, once for all that have begun to wait meanwhile, since a look at all holders for each would be dear.
+   */
+  notice(lease: Lease): void {
+    if (this.core.machine.held.size <= fewHolders) return this.see(lease, this.besides(lease))
+    this.unexamined.push(lease)
+    if (this.unexamined.length === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
+  }
+
+  /** Most borrowers find nothing: what makes a list, or asks for a Scope, comes last. */
+  private besides(lease: Lease): ReadonlyArray<Lease> {
+    const owner = ownerOf(lease.fiber!)
+    let scope: Scope.Scope | undefined
+    let beside = nobody
+    for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
+      const holder = waiter as Lease
+      if (ownerOf(holder.fiber!) !== owner) {
+        const { holdingScope } = holder
+        if (holdingScope === undefined || holdingScope !== (scope ??= scopeOf(lease))) continue
+      }
+      beside = [...beside, holder]
+    }
+    return beside
+  }
+
+  /** Who of those that wait holds something beside? Asked also before anybody is told who holds what. */
+  examine(): void {
+    if (this.unexamined.length === 0) return
+    const owners = new Set<Scope.Scope | AnyFiber | undefined>()
+    for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
+      const { fiber, holdingScope } = waiter as Lease
+      owners.add(ownerOf(fiber!))
+      if (holdingScope !== undefined) owners.add(holdingScope)
+    }
+    for (const lease of this.unexamined.splice(0)) {
+      if (!lease.isWaiting) continue
+      if (owners.has(ownerOf(lease.fiber!)) || owners.has(scopeOf(lease))) this.see(lease, this.besides(lease))
+    }
+  }
+
+  private see(lease: Lease, beside: ReadonlyArray<Lease>): void {
+    if (beside.length === 0) return
+    for (const holder of beside) holder.nest().alsoWaiting++
+    lease.nest().beside = beside
+    this.nested.add(lease)
+    this.isWatching = true
+    this.warn()
+  }
+
+  /** Warns those that nothing but a return can serve. */
+  warn(): void {
+    for (const lease of this.nested) {
+      if (!this.core.machine.needsReturn(lease)) continue
+      this.unwatch(lease)
+      const nesting = lease.nest()
+      const holder = nesting.beside.find(({ state }) => state === "holding")
+      if (holder === undefined || nesting.warned) continue
+      nesting.warned = true
+      const held = `object ${holder.slot!.id}, borrowed by ${whoIs(holder)}`
+      this.core.warn(
+        `${whoIs(lease)} waits for an object while it holds ${held}: nested borrowing can lock up the pool`,
+        lease.group
+      )
+    }
+  }
+
+  private unwatch(lease: Lease): void {
+    this.nested.delete(lease)
+    this.isWatching = this.nested.size > 0
+  }
+
+  /** It waits no more. */
+  forget(lease: Lease): void {
+    const { nesting } = lease
+    if (nesting === undefined) return
+    for (const holder of nesting.beside) holder.nest().alsoWaiting--
+    nesting.beside = nobody
+    this.unwatch(lease)
+  }
+}
