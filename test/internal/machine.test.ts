@@ -2687,6 +2687,25 @@ describe("what the pool looks like", () => {
     assert.isFalse(pool.machine.hit(new Waiter(pool.group), 0))
   })
 
+  it("forgets the deadline of its own that the next in the queue had", () => {
+    const pool = idle(1)
+    const a = pool.borrow()
+    const b = pool.borrow(40)
+    pool.now = 10
+    pool.release(a)
+    pool.to(40)
+    pool.to(100)
+    assert.strictEqual(b.state, "holding")
+    assert.strictEqual(pool.machine.totals.timeouts, 0)
+  })
+
+  it("invalidates every place of a value, however many objects there are", () => {
+    const pool = bench({ min: 12, max: 12 })
+    for (let id = 0; id < 12; id++) pool.create(id, id % 2 === 0 ? "even" : `odd ${id}`)
+    pool.invalidate("even")
+    assert.strictEqual(pool.machine.counts().destroying, 6)
+  })
+
   it("records how long borrowers waited, held and created", () => {
     const pool = bench()
     const a = pool.borrow()

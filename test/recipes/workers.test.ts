@@ -9,7 +9,9 @@ describe("worker threads", () => {
   it.live("compute, each at one job at a time", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* countPrimes([10, 100, 1000, 10, 100, 1000]), [4, 25, 168, 4, 25, 168])
-      assert.strictEqual((yield* stats).created, 2)
+      // the second may still be starting when the first has done all the work
+      const { created, creating } = yield* stats
+      assert.strictEqual(created + creating, 2)
     }).pipe(Effect.provide(threads({ max: 2 }))))
 
   it.live("live on when a job fails", () =>

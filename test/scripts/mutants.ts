@@ -93,10 +93,66 @@ const mutants: ReadonlyArray<Mutant> = [
     "    group.queue.enter(waiter)\n"
   ),
   machine(
-    "isHit: a check is no wait",
-    "return slot !== undefined && slot.expiresAt > now && !this.needsPreparation(slot, now)",
-    "return slot !== undefined && slot.expiresAt > now"
+    "hit: a newcomer overtakes the queue",
+    "this.suspended || group.queue.size > 0 || group.outage !== undefined) return false",
+    "this.suspended || group.outage !== undefined) return false"
   ),
+  machine(
+    "hit: is lent while suspended",
+    "if (!this.lendsAsIs || this.suspended || group.queue",
+    "if (!this.lendsAsIs || group.queue"
+  ),
+  machine(
+    "hit: an expired object is lent",
+    "if (slot === undefined || slot.passedOver || slot.expiresAt <= now) return false",
+    "if (slot === undefined || slot.passedOver) return false"
+  ),
+  machine(
+    "hit: an object that is being checked is lent",
+    "if (slot === undefined || slot.passedOver || slot.expiresAt <= now) return false",
+    "if (slot === undefined || slot.expiresAt <= now) return false"
+  ),
+  machine(
+    "hit: what needs a check is lent as it is",
+    " || now - slot.since >= this.policy.healthAfterIdle) return false",
+    ") return false"
+  ),
+  machine(
+    "hit: is not the last use",
+    "if (slot.uses + 1 >= this.policy.maxUses || now",
+    "if (slot.uses >= this.policy.maxUses || now"
+  ),
+  machine(
+    "takeBack: what must go is kept",
+    "if (slot.doomed !== undefined || slot.expiresAt <= now || group.size",
+    "if (slot.expiresAt <= now || group.size"
+  ),
+  machine(
+    "takeBack: an expired object is kept",
+    "if (slot.doomed !== undefined || slot.expiresAt <= now || group.size",
+    "if (slot.doomed !== undefined || group.size"
+  ),
+  machine(
+    "takeBack: one too many is kept",
+    "slot.expiresAt <= now || group.size + group.creating > group.max) return false",
+    "slot.expiresAt <= now) return false"
+  ),
+  machine(
+    "takeBack: other keys do not count",
+    "    if (rooms !== undefined && (rooms.isHungry || rooms.taken > rooms.max)) return false\n",
+    ""
+  ),
+  machine(
+    "takeBack: is handed over while suspended",
+    "(!this.lendsAsIs || this.suspended || rooms !== undefined)",
+    "(!this.lendsAsIs || rooms !== undefined)"
+  ),
+  machine(
+    "takeBack: a deadline is left behind",
+    "    if (next.timerIndex !== -1) this.patience.remove(next)\n",
+    ""
+  ),
+  machine("takeBack: nobody holds it", "      slot.holders = 0\n", ""),
   machine(
     "needsReturn: the queue before it does not count",
     "      if (next === waiter) return false\n      left--\n",
@@ -112,8 +168,8 @@ const mutants: ReadonlyArray<Mutant> = [
   machine("cancel: what it leaves serves nobody", "    if (idle) this.settle(waiter.group, now)\n", ""),
   machine(
     "release: twice",
-    "    if (waiter.state !== \"holding\") return\n    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (this.policy.hasReturnHook) {",
-    "    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (this.policy.hasReturnHook) {"
+    "    if (waiter.state !== \"holding\") return\n    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown",
+    "    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown"
   ),
   machine(
     "release: without onReturn",
@@ -278,8 +334,8 @@ const mutants: ReadonlyArray<Mutant> = [
   machine("ran: returning for ever", "          this.returning.remove(waiter)\n", ""),
   machine(
     "needsCheck: a millisecond late",
-    "now - slot.since >= this.policy.healthAfterIdle",
-    "now - slot.since > this.policy.healthAfterIdle"
+    "slot.preparing === 0 && now - slot.since >= this.policy.healthAfterIdle",
+    "slot.preparing === 0 && now - slot.since > this.policy.healthAfterIdle"
   ),
   machine("needsCheck: also what is fresh", "return !slot.fresh && slot.holders === 0", "return slot.holders === 0"),
   machine(
@@ -372,13 +428,13 @@ const mutants: ReadonlyArray<Mutant> = [
   // lending and returning
   machine(
     "lend: warnings are not noticed",
-    "      if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter\n",
+    "    if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter\n",
     ""
   ),
   machine(
     "lend: a limit does not wake",
-    "      if (at < this.wakeAt) this.wakeAt = at\n    }\n    if (this.observed)",
-    "    }\n    if (this.observed)"
+    "    const at = now + this.overdueAfter\n    if (at < this.wakeAt) this.wakeAt = at\n",
+    ""
   ),
   machine(
     "lend: once more than allowed",
