@@ -2,14 +2,13 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { guard, ownerOf } from "./guard.ts"
 import type { AnyEffect, AnyFiber, Pooled } from "./lease.ts"
-import { isHit, use } from "./lease.ts"
+import { isHit, runs, use } from "./lease.ts"
 import type { InFlight, Registry } from "./scopeLease.ts"
 import { scopeClosed, ScopeLease } from "./scopeLease.ts"
 import { addFinalizer, removeFinalizer } from "./scopes.ts"
@@ -403,16 +402,6 @@ export const scoped = (backing: Backing, effect: AnyEffect): AnyEffect =>
       ? backing.inUnit(effect, { scope: scopeOf(fiber), fiber: ownerOf(fiber) })
       : effect
   ))
-
-// the classes above are effects: their prototypes get what makes an effect one
-const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(
-  label: string,
-  target: { readonly prototype: A }
-): void => {
-  const { prototype } = target
-  const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({ label, evaluate: prototype.begin })
-  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(proto))
-}
 
 runs("Proxy/call", Call)
 runs("Proxy/perCall", SingleCall)

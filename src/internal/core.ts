@@ -164,10 +164,15 @@ export class Core {
 
   /** After a return: often there is nothing to do but to wake the next. */
   settled(now: number): void {
-    const { served } = this.machine
     if (this.closing !== undefined || this.nesting.isWatching || this.flushing) return this.flush()
-    while (served.length > 0) (served.pop() as Lease).served()
+    this.wakeServed()
     this.lent(now)
+  }
+
+  private wakeServed(): void {
+    const { served } = this.machine
+    for (let i = 0; i < served.length; i++) (served[i] as Lease).served()
+    served.length = 0
   }
 
   /** Does what the machine has left to do. */
@@ -177,8 +182,7 @@ export class Core {
     this.flushing = true
     try {
       while (served.length > 0 || commands.length > 0) {
-        for (let i = 0; i < served.length; i++) (served[i] as Lease).served()
-        served.length = 0
+        this.wakeServed()
         for (let i = 0; i < commands.length; i++) this.execute(commands[i]!)
         commands.length = 0
       }

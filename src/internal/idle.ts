@@ -56,17 +56,11 @@ export class Idle extends List<Slot> {
     if (slot.idle) {
       slot.idle = false
       if (slot.passedOver) this.unblock(slot)
-      this.unlink(slot)
+      super.remove(slot)
     } else if (slot.sharedAt !== 0) {
       this.shared[slot.sharedAt]!.remove(slot)
       slot.sharedAt = 0
     }
-  }
-
-  /** Takes out one that is wholly idle, and not passed over. */
-  take(slot: Slot): void {
-    slot.idle = false
-    this.unlink(slot)
   }
 
   /** It is being checked: keeps its place, and is lent to nobody. */

@@ -14,6 +14,7 @@ import { wakeSoon } from "./drain.ts"
 import type { Framed } from "./frames.ts"
 import { enter, frameOf } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
+import type { Nesting } from "./nesting.ts"
 import { addFinalizer, nothing, removeFinalizer } from "./scopes.ts"
 import type { Group } from "./state.ts"
 import { Waiter } from "./waiters.ts"
@@ -25,15 +26,6 @@ export type Failure = Exit.Exit<never, unknown>
 /** Did an interruption or a defect end it? A typed failure says nothing bad of the object. */
 export const isHit = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Failure" && exit.cause.reasons.some((reason) => reason._tag !== "Fail")
-
-/** What is known of a borrower that waits while its own fiber or Scope holds an object, and of such a holder. */
-export interface Nesting {
-  /** How many borrowers of the same fiber or Scope wait for this pool meanwhile. */
-  alsoWaiting: number
-  /** The holders that this borrower waits beside. */
-  beside: ReadonlyArray<Lease>
-  warned: boolean
-}
 
 /** A borrower, as effects know it. */
 export abstract class Lease extends Waiter {
@@ -520,16 +512,13 @@ class Get {
   }
 }
 
-// the classes above are effects: their prototypes get what makes an effect one
-const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(
+/** Makes the instances of a class effects, which is what they begin with. */
+export const runs = <A extends { begin(fiber: AnyFiber): AnyEffect }>(
   label: string,
   target: { readonly prototype: A }
 ): void => {
   const { prototype } = target
-  const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({
-    label,
-    evaluate: prototype.begin
-  })
+  const proto = Effectable.Prototype<Effect.Effect<any, any, any> & A>({ label, evaluate: prototype.begin })
   Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(proto))
 }
 

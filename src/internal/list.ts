@@ -36,10 +36,6 @@ export class List<N extends Linked<N>> {
   }
 
   remove(node: N): void {
-    this.unlink(node)
-  }
-
-  protected unlink(node: N): void {
     const { next, prev } = node
     if (prev === undefined) this.head = next
     else prev.next = next

@@ -68,8 +68,6 @@ export class Machine {
   private readonly overdueAfter: number
   /** Idle objects have deadlines. */
   private readonly idles: boolean
-  /** An object has one holder, and needs nothing but a check before it is lent. */
-  private readonly lendsAsIs: boolean
   /** What is returned needs nothing before it is lent again, and nobody else holds it. */
   private readonly takesAsIs: boolean
 
@@ -80,9 +78,7 @@ export class Machine {
     this.late = late
     this.overdueAfter = Math.min(policy.borrowWarning, policy.borrowLimit)
     this.idles = policy.idleTimeToLive !== Infinity || policy.healthInterval !== Infinity
-    const alone = policy.concurrency === 1 && !policy.unpooled
-    this.lendsAsIs = alone && !policy.hasBorrowHook
-    this.takesAsIs = alone && !policy.hasReturnHook
+    this.takesAsIs = policy.concurrency === 1 && !policy.unpooled && !policy.hasReturnHook
   }
 
   addGroup(key: unknown, bounds: Bounds): Group {
@@ -111,23 +107,17 @@ export class Machine {
 
   /** A borrower arrives, and is no hit. */
   miss(waiter: Waiter, timeout: number, now: number): Slot | undefined {
-    const group = waiter.group
-    if (group.queue.size === 0 && !this.suspended && !this.closed) {
-      const slot = group.idle.next(this.policy.order)
-      if (slot !== undefined) {
-        if (slot.expiresAt <= now) {
-          this.expire(slot, now)
-          return this.borrow(waiter, timeout, now)
-        }
-        if (!this.needsPreparation(slot, now)) {
-          this.lendAtOnce(slot, waiter, now)
-          return slot
-        }
-        this.arrive(waiter, timeout, now)
-        if (timeout > 0) this.prepare(slot, waiter, now)
-        else this.giveUp(waiter)
-        return undefined
+    const { group } = waiter
+    const slot = this.nextFor(group)
+    if (slot !== undefined) {
+      if (slot.expiresAt <= now) {
+        this.expire(slot, now)
+        return this.borrow(waiter, timeout, now)
       }
+      this.arrive(waiter, timeout, now)
+      if (timeout > 0) this.prepare(slot, waiter, now)
+      else this.giveUp(waiter)
+      return undefined
     }
     this.arrive(waiter, timeout, now)
     if (this.mustReject(group, now)) {
@@ -152,45 +142,25 @@ export class Machine {
     return undefined
   }
 
-  /**
-   * Lends an idle object that needs nothing more, or changes nothing. It is what most borrows are, and therefore in one
-   * piece: calls between the steps would cost more than the steps.
-   */
+  /** Lends an idle object that needs nothing more, or changes nothing: what most borrows are. */
   hit(waiter: Waiter, now: number): boolean {
     const { group } = waiter
-    if (!this.lendsAsIs || this.suspended || group.queue.size > 0 || group.outage !== undefined) return false
-    const { idle } = group
-    const slot = this.policy.order === "lifo" ? idle.tail : idle.head
-    if (slot === undefined || slot.passedOver || slot.expiresAt <= now) return false
-    if (slot.uses + 1 >= this.policy.maxUses || now - slot.since >= this.policy.healthAfterIdle) return false
-    idle.take(slot)
-    slot.holders = 1
-    slot.uses++
-    slot.since = now
-    this.hold(waiter, slot, now)
-    if (this.observed) this.note("Borrowed", slot, waiter, 0, now)
+    const slot = this.nextFor(group)
+    if (slot === undefined || slot.expiresAt <= now || this.needsPreparation(slot, now)) return false
+    const { outage } = group
+    group.idle.remove(slot)
+    this.lend(slot, waiter, 0, now)
+    if (slot.doomed !== undefined || group.outage !== outage) this.settle(group, now)
     return true
-  }
-
-  private hold(waiter: Waiter, slot: Slot, now: number): void {
-    waiter.state = "holding"
-    waiter.slot = slot
-    waiter.since = now
-    this.held.push(waiter)
-    waiter.group.borrowed++
-    if (this.overdueAfter !== Infinity) this.watchHolder(waiter, now)
-  }
-
-  private watchHolder(waiter: Waiter, now: number): void {
-    if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
-    const at = now + this.overdueAfter
-    if (at < this.wakeAt) this.wakeAt = at
   }
 
   /** Would a newcomer be lent an idle object now, or have one prepared? */
   isReady(group: Group): boolean {
-    return group.queue.size === 0 && !this.suspended && !this.closed &&
-      group.idle.next(this.policy.order) !== undefined
+    return this.nextFor(group) !== undefined
+  }
+
+  private nextFor(group: Group): Slot | undefined {
+    return group.queue.size === 0 && !this.suspended && !this.closed ? group.idle.next(this.policy.order) : undefined
   }
 
   /** Is there nothing but a return that can serve this borrower? Every place that nobody holds serves one in the queue. */
@@ -213,27 +183,20 @@ export class Machine {
 
   /** An idle object now or nothing; nothing is left waiting but for a check or a hook. */
   poll(waiter: Waiter, now: number): Slot | undefined {
-    const group = waiter.group
     waiter.polls = true
     if (this.hit(waiter, now)) return waiter.slot
-    if (group.queue.size === 0 && !this.suspended && !this.closed) {
-      const slot = group.idle.next(this.policy.order)
-      if (slot !== undefined) {
-        if (slot.expiresAt <= now) {
-          this.expire(slot, now)
-          return this.poll(waiter, now)
-        }
-        if (!this.needsPreparation(slot, now)) {
-          this.lendAtOnce(slot, waiter, now)
-          return slot
-        }
-        this.arrive(waiter, Infinity, now)
-        this.prepare(slot, waiter, now)
-        return undefined
-      }
+    const slot = this.nextFor(waiter.group)
+    if (slot === undefined) {
+      waiter.state = "ended"
+      this.commands.push({ op: "none", waiter })
+      return undefined
     }
-    waiter.state = "ended"
-    this.commands.push({ op: "none", waiter })
+    if (slot.expiresAt <= now) {
+      this.expire(slot, now)
+      return this.poll(waiter, now)
+    }
+    this.arrive(waiter, Infinity, now)
+    this.prepare(slot, waiter, now)
     return undefined
   }
 
@@ -265,8 +228,8 @@ export class Machine {
   }
 
   /**
-   * A return after which the object is idle, or goes straight to the next in the queue; or changes nothing. It is what
-   * most returns are, and in one piece like `hit`.
+   * A return after which the object is idle, or goes straight to the next in the queue, and there is nothing else to look
+   * at: what most returns are. It changes nothing where there is.
    */
   private takeBack(waiter: Waiter, slot: Slot, now: number): boolean {
     const { group } = slot
@@ -274,28 +237,18 @@ export class Machine {
     const next = group.queue.head
     if (slot.doomed !== undefined || slot.expiresAt <= now || group.size + group.creating > group.max) return false
     if (rooms !== undefined && (rooms.isHungry || rooms.taken > rooms.max)) return false
-    if (next !== undefined && (!this.lendsAsIs || this.suspended || rooms !== undefined)) return false
+    if (next !== undefined && (this.policy.hasBorrowHook || this.suspended || rooms !== undefined)) return false
     if (next !== undefined && (group.outage !== undefined || slot.uses + 1 >= this.policy.maxUses)) return false
-    const held = now - waiter.since
-    waiter.state = "ended"
-    group.returned++
-    this.uses.record(held)
-    if (this.observed) this.note("Returned", slot, waiter, held, now)
-    slot.since = now
+    this.leaveSlot(waiter, slot, now)
+    this.noteReturn(slot, waiter, now - waiter.since, now)
     if (next === undefined) {
-      slot.holders = 0
+      slot.since = now
       group.idle.add(slot)
       if (this.idles) this.watchSlot(slot)
-      return true
+    } else {
+      group.queue.leave(next)
+      this.handOver(slot, next, now)
     }
-    const waited = now - next.since
-    group.queue.leave(next)
-    if (next.timerIndex !== -1) this.patience.remove(next)
-    this.waited(next, now)
-    slot.uses++
-    this.hold(next, slot, now)
-    if (this.observed) this.note("Borrowed", slot, next, waited, now)
-    this.served.push(next)
     return true
   }
 
@@ -775,19 +728,19 @@ export class Machine {
     return !slot.fresh && slot.holders === 0 && slot.preparing === 0 && now - slot.since >= this.policy.healthAfterIdle
   }
 
-  /** The hot case: usually there is nothing else to do. */
-  private lendAtOnce(slot: Slot, waiter: Waiter, now: number): void {
-    const { group } = slot
-    const { outage } = group
-    group.idle.remove(slot)
-    this.lend(slot, waiter, 0, now)
-    if (slot.doomed !== undefined || group.outage !== outage) this.settle(group, now)
-  }
-
   private lend(slot: Slot, waiter: Waiter, waited: number, now: number): void {
     if (slot.holders++ === 0) slot.since = now
     slot.uses++
-    this.hold(waiter, slot, now)
+    waiter.state = "holding"
+    waiter.slot = slot
+    waiter.since = now
+    this.held.push(waiter)
+    slot.group.totals.borrowed++
+    if (this.overdueAfter !== Infinity) {
+      if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
+      const at = now + this.overdueAfter
+      if (at < this.wakeAt) this.wakeAt = at
+    }
     if (this.observed) this.note("Borrowed", slot, waiter, waited, now)
     if (slot.group.outage !== undefined && slot.group.outage.losing) this.recover(slot.group)
     if (slot.uses >= this.policy.maxUses) this.doom(slot, "uses", now)

@@ -15,6 +15,15 @@ const nobody: ReadonlyArray<Lease> = []
 
 const scopeOf = (lease: Lease): Scope.Scope | undefined => Context.getOrUndefined(lease.fiber!.context, Scope.Scope)
 
+/** What is known of a borrower that waits while its own fiber or Scope holds an object, and of such a holder. */
+export interface Nesting {
+  /** How many borrowers of the same fiber or Scope wait for this pool meanwhile. */
+  alsoWaiting: number
+  /** The holders that this borrower waits beside. */
+  beside: ReadonlyArray<Lease>
+  warned: boolean
+}
+
 export class NestedBorrowing {
   private readonly core: Core
   /** Those that wait beside what they hold, and may have to be warned. */
@@ -22,11 +31,14 @@ export class NestedBorrowing {
   /** Those that have begun to wait, and may be nested. */
   private readonly unexamined: Array<Lease> = []
   private readonly examiner: Parked = { wake: () => this.examine() }
-  /** Somebody may have to be warned after the next transition. */
-  isWatching = false
 
   constructor(core: Core) {
     this.core = core
+  }
+
+  /** Somebody may have to be warned after the next transition. */
+  get isWatching(): boolean {
+    return this.nested.size > 0
   }
 
   /**
@@ -42,13 +54,15 @@ export class NestedBorrowing {
   /** Most borrowers find nothing: what makes a list, or asks for a Scope, comes last. */
   private besides(lease: Lease): ReadonlyArray<Lease> {
     const owner = ownerOf(lease.fiber!)
-    let scope: Scope.Scope | undefined
+    let scope: Scope.Scope | undefined | "unasked" = "unasked"
     let beside = nobody
     for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
       const holder = waiter as Lease
       if (ownerOf(holder.fiber!) !== owner) {
         const { holdingScope } = holder
-        if (holdingScope === undefined || holdingScope !== (scope ??= scopeOf(lease))) continue
+        if (holdingScope === undefined) continue
+        if (scope === "unasked") scope = scopeOf(lease)
+        if (holdingScope !== scope) continue
       }
       beside = [...beside, holder]
     }
@@ -75,7 +89,6 @@ export class NestedBorrowing {
     for (const holder of beside) holder.nest().alsoWaiting++
     lease.nest().beside = beside
     this.nested.add(lease)
-    this.isWatching = true
     this.warn()
   }
 
@@ -83,7 +96,7 @@ export class NestedBorrowing {
   warn(): void {
     for (const lease of this.nested) {
       if (!this.core.machine.needsReturn(lease)) continue
-      this.unwatch(lease)
+      this.nested.delete(lease)
       const nesting = lease.nest()
       const holder = nesting.beside.find(({ state }) => state === "holding")
       if (holder === undefined || nesting.warned) continue
@@ -96,17 +109,12 @@ export class NestedBorrowing {
     }
   }
 
-  private unwatch(lease: Lease): void {
-    this.nested.delete(lease)
-    this.isWatching = this.nested.size > 0
-  }
-
   /** It waits no more. */
   forget(lease: Lease): void {
     const { nesting } = lease
     if (nesting === undefined) return
     for (const holder of nesting.beside) holder.nest().alsoWaiting--
     nesting.beside = nobody
-    this.unwatch(lease)
+    this.nested.delete(lease)
   }
 }

@@ -2699,6 +2699,15 @@ describe("what the pool looks like", () => {
     assert.strictEqual(pool.machine.totals.timeouts, 0)
   })
 
+  it("replaces an object at once that is handed over for the last time, where there is a place to spare", () => {
+    const pool = idle(1, { maxUses: 2, spare: 1 })
+    const a = pool.borrow()
+    pool.borrow()
+    pool.borrow()
+    pool.release(a)
+    assert.deepStrictEqual(pool.news, ["a gets 0", "b gets 0", "create 1"])
+  })
+
   it("invalidates every place of a value, however many objects there are", () => {
     const pool = bench({ min: 12, max: 12 })
     for (let id = 0; id < 12; id++) pool.create(id, id % 2 === 0 ? "even" : `odd ${id}`)

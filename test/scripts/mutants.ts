@@ -45,29 +45,18 @@ const rooms = inFile("rooms.ts")
 const mutants: ReadonlyArray<Mutant> = [
   // borrowing
   machine(
-    "borrow: a newcomer overtakes the queue",
-    `    const group = waiter.group
-    if (group.queue.size === 0 && !this.suspended && !this.closed) {
-      const slot = group.idle.next(this.policy.order)
-      if (slot !== undefined) {
-        if (slot.expiresAt <= now) {
-          this.expire(slot, now)
-          return this.borrow(waiter, timeout, now)`,
-    `    const group = waiter.group
-    if (!this.suspended && !this.closed) {
-      const slot = group.idle.next(this.policy.order)
-      if (slot !== undefined) {
-        if (slot.expiresAt <= now) {
-          this.expire(slot, now)
-          return this.borrow(waiter, timeout, now)`
+    "nextFor: a newcomer overtakes the queue",
+    "return group.queue.size === 0 && !this.suspended && !this.closed ? group.idle",
+    "return !this.suspended && !this.closed ? group.idle"
   ),
   machine(
-    "borrow: an expired object is lent",
-    `        if (slot.expiresAt <= now) {
-          this.expire(slot, now)
-          return this.borrow(waiter, timeout, now)
-        }
-`,
+    "nextFor: is lent while suspended",
+    "return group.queue.size === 0 && !this.suspended && !this.closed ? group.idle",
+    "return group.queue.size === 0 && !this.closed ? group.idle"
+  ),
+  machine(
+    "miss: an expired object is prepared",
+    "      if (slot.expiresAt <= now) {\n        this.expire(slot, now)\n        return this.borrow(waiter, timeout, now)\n      }\n",
     ""
   ),
   machine(
@@ -93,34 +82,24 @@ const mutants: ReadonlyArray<Mutant> = [
     "    group.queue.enter(waiter)\n"
   ),
   machine(
-    "hit: a newcomer overtakes the queue",
-    "this.suspended || group.queue.size > 0 || group.outage !== undefined) return false",
-    "this.suspended || group.outage !== undefined) return false"
-  ),
-  machine(
-    "hit: is lent while suspended",
-    "if (!this.lendsAsIs || this.suspended || group.queue",
-    "if (!this.lendsAsIs || group.queue"
-  ),
-  machine(
     "hit: an expired object is lent",
-    "if (slot === undefined || slot.passedOver || slot.expiresAt <= now) return false",
-    "if (slot === undefined || slot.passedOver) return false"
-  ),
-  machine(
-    "hit: an object that is being checked is lent",
-    "if (slot === undefined || slot.passedOver || slot.expiresAt <= now) return false",
-    "if (slot === undefined || slot.expiresAt <= now) return false"
+    "if (slot === undefined || slot.expiresAt <= now || this.needsPreparation(slot, now)) return false",
+    "if (slot === undefined || this.needsPreparation(slot, now)) return false"
   ),
   machine(
     "hit: what needs a check is lent as it is",
-    " || now - slot.since >= this.policy.healthAfterIdle) return false",
-    ") return false"
+    "if (slot === undefined || slot.expiresAt <= now || this.needsPreparation(slot, now)) return false",
+    "if (slot === undefined || slot.expiresAt <= now) return false"
   ),
   machine(
-    "hit: is not the last use",
-    "if (slot.uses + 1 >= this.policy.maxUses || now",
-    "if (slot.uses >= this.policy.maxUses || now"
+    "hit: after the last use there is no other",
+    "if (slot.doomed !== undefined || group.outage !== outage) this.settle(group, now)",
+    "if (group.outage !== outage) this.settle(group, now)"
+  ),
+  machine(
+    "hit: the end of an outage changes nothing",
+    "if (slot.doomed !== undefined || group.outage !== outage) this.settle(group, now)",
+    "if (slot.doomed !== undefined) this.settle(group, now)"
   ),
   machine(
     "takeBack: what must go is kept",
@@ -144,15 +123,19 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "takeBack: is handed over while suspended",
-    "(!this.lendsAsIs || this.suspended || rooms !== undefined)",
-    "(!this.lendsAsIs || rooms !== undefined)"
+    "(this.policy.hasBorrowHook || this.suspended || rooms !== undefined)",
+    "(this.policy.hasBorrowHook || rooms !== undefined)"
   ),
   machine(
-    "takeBack: a deadline is left behind",
-    "    if (next.timerIndex !== -1) this.patience.remove(next)\n",
-    ""
+    "takeBack: is handed over without onBorrow",
+    "(this.policy.hasBorrowHook || this.suspended || rooms !== undefined)",
+    "(this.suspended || rooms !== undefined)"
   ),
-  machine("takeBack: nobody holds it", "      slot.holders = 0\n", ""),
+  machine(
+    "takeBack: the last use is like any other",
+    "if (next !== undefined && (group.outage !== undefined || slot.uses + 1 >= this.policy.maxUses)) return false",
+    "if (next !== undefined && group.outage !== undefined) return false"
+  ),
   machine(
     "needsReturn: the queue before it does not count",
     "      if (next === waiter) return false\n      left--\n",
@@ -160,8 +143,8 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "poll: one that polls waits for a creation",
-    "    waiter.state = \"ended\"\n    this.commands.push({ op: \"none\", waiter })\n    return undefined\n  }\n\n  /** The borrower gives up",
-    "    waiter.state = \"ended\"\n    this.grow(group, waiter, now)\n    this.commands.push({ op: \"none\", waiter })\n    return undefined\n  }\n\n  /** The borrower gives up"
+    "      waiter.state = \"ended\"\n      this.commands.push({ op: \"none\", waiter })\n      return undefined\n    }\n    if (slot.expiresAt",
+    "      waiter.state = \"ended\"\n      this.grow(waiter.group, waiter, now)\n      this.commands.push({ op: \"none\", waiter })\n      return undefined\n    }\n    if (slot.expiresAt"
   ),
   machine("poll: is a borrower like others", "    waiter.polls = true\n", ""),
   machine("cancel: is not counted", "    waiter.group.totals.cancelled++\n", ""),
@@ -433,7 +416,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "lend: a limit does not wake",
-    "    const at = now + this.overdueAfter\n    if (at < this.wakeAt) this.wakeAt = at\n",
+    "      const at = now + this.overdueAfter\n      if (at < this.wakeAt) this.wakeAt = at\n",
     ""
   ),
   machine(
