@@ -308,7 +308,7 @@ describe("who is next", () => {
       assert.deepStrictEqual(made, ["z0", "y1", "b3"])
     }))
 
-  it.effect("a doubtful object that its check finds good makes room as any returned one", () =>
+  it.effect("a doubtful object that its check finds good makes room like one that was returned in order", () =>
     Effect.gen(function*() {
       const { pool, unmade } = yield* lab({ max: 1, healthCheck: () => Effect.as(Effect.sleep("1 second"), true) })
       const using = yield* start(KeyedPool.use(pool, "a", () => Effect.never))

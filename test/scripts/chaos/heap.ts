@@ -1,7 +1,6 @@
 /** What is left on the heap when the garbage is gone: it must not grow with time. */
 import { Array, Context, Effect, Layer, Number } from "effect"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
+import { collect } from "../garbage.ts"
 
 export class Heap extends Context.Service<Heap, {
   readonly measure: Effect.Effect<void>
@@ -9,9 +8,6 @@ export class Heap extends Context.Service<Heap, {
   readonly halves: () => { readonly first: number; readonly second: number }
 }>()("chaos/Heap") {
   static readonly layer = Layer.sync(Heap, () => {
-    // as if node had been started with it
-    setFlagsFromString("--expose-gc")
-    const collect: () => void = runInNewContext("gc")
     const samples: Array<number> = []
     return {
       measure: Effect.sync(() => {

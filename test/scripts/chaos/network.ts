@@ -44,6 +44,7 @@ export class Network extends Context.Service<Network, {
         const deliver = () => {
           while (pieces.length > 0 && !state.held && line.deaf === 0) {
             const wait = pieces[0]!.at - performance.now()
+            // real time: the sockets are real, and the server at their other end knows no other clock
             if (wait > 0) return void setTimeout(deliver, wait)
             const { what } = pieces.shift()!
             if (to.destroyed || (to.writableEnded && what !== "reset")) continue

@@ -1,6 +1,7 @@
 /** What a situation needs: things that are made and unmade as it likes, and what is seen of them. */
 import type { Borrow, Contender, Options, Subject, Thing } from "./contenders.ts"
 
+/** Of real time: the other pools count in nothing else, and what is compared is what their users see. */
 export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 export const never: Promise<never> = new Promise(() => {})
