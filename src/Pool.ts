@@ -10,7 +10,7 @@ import * as Function from "effect/Function"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as core from "./internal/core.ts"
+import * as creating from "./internal/creating.ts"
 import * as lease from "./internal/lease.ts"
 import type { Options } from "./internal/options.ts"
 import type { Pool } from "./internal/pool-types.ts"
@@ -85,7 +85,7 @@ export type {
  * @category references
  * @since 0.1.0
  */
-export const CreationNumber = core.CreationNumber
+export const CreationNumber = creating.CreationNumber
 
 /**
  * What one borrower may ask for.

@@ -25,6 +25,7 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
     files: [
       "internal/closing.ts",
       "internal/core.ts",
+      "internal/creating.ts",
       "internal/describe.ts",
       "internal/drain.ts",
       "internal/events.ts",

@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as PoolError from "../PoolError.ts"
 import { Closing } from "./closing.ts"
+import { Creations } from "./creating.ts"
 import { describe } from "./describe.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
@@ -32,12 +33,6 @@ import { readTimeout } from "./settings.ts"
 import { Spacing } from "./spacing.ts"
 import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
-
-/** How many creations began before this one. */
-export const CreationNumber: Context.Reference<number> = Context.Reference<number>(
-  "proxy-pattern-pool/Pool/CreationNumber",
-  { defaultValue: () => 0 }
-)
 
 /** Waits until the minimum is alive. It goes on in a task of its own: never in the midst of what the pool is doing. */
 class Ready implements Parked {
@@ -79,12 +74,10 @@ export class Core {
   readonly startedAt: number
   /** A key is no more. */
   onVanish: (group: Group) => void = () => {}
-  private readonly context: Context.Context<never>
-  private readonly traced: boolean
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
   readonly spacing: Spacing
   readonly nesting: NestedBorrowing
-  private readonly creations = new Map<Slot, Fiber.Fiber<unknown, unknown>>()
+  private readonly creations: Creations
   private readonly ready = new Set<Ready>()
   private latest = 0
   private flushing = false
@@ -94,13 +87,12 @@ export class Core {
   /** `maker` is the fiber that makes the pool: what it has around it, the pool has. */
   constructor(settings: Settings, maker: Fiber.Fiber<unknown, unknown>) {
     const own = Context.omit(Tracer.ParentSpan, Scope.Scope)(maker.context)
-    this.traced = maker.cache.tracer !== undefined
     const random = Context.get(own, Random.Random)
     this.settings = settings
     this.name = settings.name
     this.clock = Context.get(own, Clock.Clock)
     this.startedAt = this.clock.currentTimeMillisUnsafe()
-    this.context = own
+    this.creations = new Creations(maker, own)
     this.run = Effect.runForkWith(own as Context.Context<any>)
     this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), (group) => this.createTimeout(group))
     this.keeper = new Keeper(this.clock, this.run, () => {
@@ -268,22 +260,10 @@ export class Core {
     slot.resource = scope
     const acquire = this.acquire(slot)
     // what is there already needs no fiber; its span would be seen by nobody but a tracer
-    if (Exit.isExit(acquire) && !this.traced) return this.created(slot, acquire)
-    const links = asker?.span === undefined ? [] : [{ span: asker.span, attributes: {} }]
-    const span = { root: true, links, attributes: { ...this.attributes(slot.group), "pool.object": slot.id } }
-    const context = Context.add(Context.add(this.context, Scope.Scope, scope), CreationNumber, slot.id)
-    // not `withSpan`, which annotates the failures of `acquire`: borrowers get them as they are
-    const traced = Effect.useSpan(
-      "pool.create",
-      span,
-      (span) => Effect.provideService(acquire, Tracer.ParentSpan, span)
-    )
-    const fiber = Effect.runForkWith(context as Context.Context<any>)(traced)
-    this.creations.set(slot, fiber)
-    fiber.addObserver((exit) => {
-      this.creations.delete(slot)
-      this.created(slot, exit)
-    })
+    if (Exit.isExit(acquire) && !this.creations.traced) return this.created(slot, acquire)
+    const creation = { slot, scope, acquire, attributes: this.attributes(slot.group), asker: asker?.span }
+    const exit = this.creations.begin(creation, (exit) => this.created(slot, exit))
+    if (exit !== undefined) return this.created(slot, exit)
     this.machine.awaitCreation(slot)
     this.machine.awaitDestruction(slot)
   }
@@ -321,7 +301,7 @@ export class Core {
 
   /** What is thrown away with the creation: its fiber is interrupted, and told when it has ended. */
   private abort(slot: Slot): void {
-    this.creations.get(slot)?.interruptUnsafe()
+    this.creations.interrupt(slot)
     this.machine.awaitDestruction(slot)
   }
 

@@ -44,22 +44,22 @@ export class Events {
     }
   }
 
-  readonly stream: Stream.Stream<Event> = Stream.unwrap(
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.map(Queue.sliding<Event, Cause.Done>(capacity), (queue) => ({
-          queue,
-          stop: this.listen({
-            tell: (event) => Queue.offerUnsafe(queue, event),
-            end: () => Queue.endUnsafe(queue)
-          })
-        })),
-        ({ stop }) => Effect.sync(stop)
-      ),
-      // one at a time: what a slow listener has taken it keeps, and would keep beyond the last 1,024
-      ({ queue }) => Stream.fromEffectRepeat(Queue.take(queue))
+  get stream(): Stream.Stream<Event> {
+    const listening = Effect.map(Queue.sliding<Event, Cause.Done>(capacity), (queue) => ({
+      queue,
+      stop: this.listen({
+        tell: (event) => Queue.offerUnsafe(queue, event),
+        end: () => Queue.endUnsafe(queue)
+      })
+    }))
+    // one at a time: what a slow listener has taken it keeps, and would keep beyond the last 1,024
+    return Stream.unwrap(
+      Effect.map(
+        Effect.acquireRelease(listening, ({ stop }) => Effect.sync(stop)),
+        ({ queue }) => Stream.fromEffectRepeat(Queue.take(queue))
+      )
     )
-  )
+  }
 
   publish(): void {
     for (const happening of this.core.machine.happenings.splice(0)) this.send(this.eventOf(happening))

@@ -36,4 +36,13 @@ export class Histogram {
     if (millis < this.min) this.min = millis
     if (millis > this.max) this.max = millis
   }
+
+  add(that: Histogram): void {
+    if (that.count === 0) return
+    for (let bucket = 0; bucket < this.counts.length; bucket++) this.counts[bucket]! += that.counts[bucket]!
+    this.count += that.count
+    this.sum += that.sum
+    this.min = Math.min(this.min, that.min)
+    this.max = Math.max(this.max, that.max)
+  }
 }

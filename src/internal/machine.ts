@@ -794,8 +794,10 @@ export class Machine {
       waiter.group.queue.reenter(waiter)
       return
     }
-    const slot = this.suspended || this.closed || waiter.group.queue.size > 0 ? undefined : this.pick(waiter.group, now)
-    if (slot === undefined) {
+    const { group } = waiter
+    const slot = this.suspended || this.closed || group.queue.size > 0 ? undefined : this.pick(group, now)
+    // a shared object that was too old may have sent somebody back to the queue
+    if (slot === undefined || group.queue.size > 0) {
       waiter.state = "ended"
       this.commands.push({ op: "none", waiter })
     } else if (this.needsPreparation(slot, now)) this.prepare(slot, waiter, now)

@@ -80,14 +80,7 @@ const histogram = (id: string, description: string, read: (counted: Counted) => 
 
 const merged = (counted: ReadonlyArray<Counted>, read: (counted: Counted) => Histogram): Histogram => {
   const sum = new Histogram()
-  for (const each of counted) {
-    const { count, counts, max, min, sum: seconds } = read(each)
-    for (const [index, count] of counts.entries()) sum.counts[index]! += count
-    sum.count += count
-    sum.sum += seconds
-    sum.min = Math.min(sum.min, min)
-    sum.max = Math.max(sum.max, max)
-  }
+  for (const each of counted) sum.add(read(each))
   return sum
 }
 
@@ -146,15 +139,18 @@ const definitions: ReadonlyArray<Definition> = [
   histogram("pool_create_seconds", "Seconds that creations took that succeeded", (counted) => counted.creations)
 ]
 
-/** The counts of several together. */
-const together = (counted: ReadonlyArray<Counted>): Counted => {
-  const totals = new Totals()
-  for (const each of counted) totals.add(each.totals)
-  return {
-    totals,
-    waits: merged(counted, ({ waits }) => waits),
-    uses: merged(counted, ({ uses }) => uses),
-    creations: merged(counted, ({ creations }) => creations)
+/** What closed pools have counted, together. */
+class Past implements Counted {
+  readonly totals = new Totals()
+  readonly waits = new Histogram()
+  readonly uses = new Histogram()
+  readonly creations = new Histogram()
+
+  add({ creations, totals, uses, waits }: Counted): void {
+    this.totals.add(totals)
+    this.waits.add(waits)
+    this.uses.add(uses)
+    this.creations.add(creations)
   }
 }
 
@@ -163,7 +159,7 @@ const ignore = (): void => {}
 /** The pools of one name, in one registry. */
 class Series implements Pools {
   readonly open = new Set<Visible>()
-  private past: Counted | undefined = undefined
+  private past: Past | undefined = undefined
   private readonly registry: Metric.MetricRegistry
   private readonly entries: ReadonlyArray<readonly [key: string, Metric.Metric.Metadata<any, State>]>
 
@@ -177,7 +173,6 @@ class Series implements Pools {
       attributes: { "pool.name": name, ...attributes, ...more },
       hooks: { get: () => read(this), update: ignore, modify: ignore }
     }])
-    for (const [key, entry] of this.entries) registry.set(key, entry)
   }
 
   get counted(): ReadonlyArray<Counted> {
@@ -186,34 +181,61 @@ class Series implements Pools {
     return counted
   }
 
-  /** True when it was the last. */
-  leave(pool: Visible): boolean {
-    if (!this.open.delete(pool)) return false
+  join(pool: Visible): void {
+    if (this.open.size === 0) { for (const [key, entry] of this.entries) this.registry.set(key, entry) }
+    this.open.add(pool)
+  }
+
+  leave(pool: Visible): void {
+    if (!this.open.delete(pool)) return
     if (this.open.size > 0) {
-      const { machine } = pool.core
-      this.past = together(this.past === undefined ? [machine] : [this.past, machine])
-      return false
+      this.past ??= new Past()
+      this.past.add(pool.core.machine)
+      return
     }
+    this.past = undefined
     for (const [key, entry] of this.entries) if (this.registry.get(key) === entry) this.registry.delete(key)
-    return true
   }
 }
 
-const registries = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()
+/** The series of one registry. */
+class Book {
+  private readonly series = new Map<string, Series>()
+  /** The last that came to its end: often the next pool has the same name, and 24 entries need not be made again. */
+  private latest: readonly [key: string, series: Series] | undefined = undefined
+  private readonly registry: Metric.MetricRegistry
+
+  constructor(registry: Metric.MetricRegistry) {
+    this.registry = registry
+  }
+
+  enter(pool: Visible, more: Metric.Metric.AttributeSet): () => void {
+    const { name } = pool.core
+    // what the context says of all metrics tells series apart, as it does for any metric of Effect
+    const entries = Object.entries(more)
+    const key = JSON.stringify(entries.length === 0 ? name : [name, entries.toSorted()])
+    let series = this.series.get(key)
+    if (series === undefined) {
+      series = this.latest?.[0] === key ? this.latest[1] : new Series(this.registry, key, name, more)
+      this.series.set(key, series)
+    }
+    series.join(pool)
+    return () => this.leave(key, series, pool)
+  }
+
+  private leave(key: string, series: Series, pool: Visible): void {
+    series.leave(pool)
+    if (series.open.size > 0 || !this.series.delete(key)) return
+    this.latest = [key, series]
+  }
+}
+
+const books = new WeakMap<Metric.MetricRegistry, Book>()
 
 /** The pool is in the metrics of this context from now on; the result is called when it has closed. */
 export const measured = (pool: Visible, context: Context.Context<never>): () => void => {
   const registry = Context.get(context, Metric.MetricRegistry)
-  let known = registries.get(registry)
-  if (known === undefined) registries.set(registry, known = new Map())
-  const { name } = pool.core
-  // what the context says of all metrics tells series apart, as it does for any metric of Effect
-  const more = Context.get(context, Metric.CurrentMetricAttributes)
-  const key = JSON.stringify([name, Object.entries(more).toSorted()])
-  let series = known.get(key)
-  if (series === undefined) known.set(key, series = new Series(registry, key, name, more))
-  series.open.add(pool)
-  return () => {
-    if (series.leave(pool)) known.delete(key)
-  }
+  let book = books.get(registry)
+  if (book === undefined) books.set(registry, book = new Book(registry))
+  return book.enter(pool, Context.get(context, Metric.CurrentMetricAttributes))
 }

@@ -153,7 +153,7 @@ export class Moment implements Timed {
 }
 
 /** Up to so many objects are looked through for a value, more have a map. */
-const few = 8
+const few = 16
 
 /**
  * The objects and borrowers of one key; a pool without keys is one group. There may be very many keys: what few of them

@@ -1866,6 +1866,29 @@ describe("evicting", () => {
     pool.evict()
     assert.deepStrictEqual(pool.news, ["onBorrow 0 for a", "stop onBorrow 0", "none a", "destroy 1 evicted"])
   })
+
+  it("gives one that polls nothing while somebody waits, also when that one has only just lost what was prepared", () => {
+    const pool = bench({ max: 3, concurrency: 2, order: "fifo", hasBorrowHook: true, timeToLive: 100 })
+    for (const id of [0, 1, 2]) {
+      pool.now = 10 * id
+      pool.resize(id + 1, 3)
+      pool.create(id)
+    }
+    pool.now = 99
+    pool.borrow()
+    pool.poll()
+    pool.borrow()
+    assert.deepStrictEqual(pool.news.slice(-3), ["onBorrow 0 for a", "onBorrow 1 for b", "onBorrow 2 for c"])
+    pool.now = 100
+    pool.ran("onBorrow 1", false)
+    assert.deepStrictEqual(pool.news, [
+      "space",
+      "stop onBorrow 0",
+      "none b",
+      "destroy 1 failed",
+      "onBorrow 2 for a"
+    ])
+  })
 })
 
 describe("resizing", () => {

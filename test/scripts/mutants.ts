@@ -389,6 +389,11 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine("requeue: one that polls queues", "    if (!waiter.polls) {", "    if (true) {"),
   machine(
+    "requeue: one that polls overtakes whom it has sent back",
+    "if (slot === undefined || group.queue.size > 0) {",
+    "if (slot === undefined) {"
+  ),
+  machine(
     "requeue: at the end of the queue",
     "      waiter.group.queue.reenter(waiter)\n",
     "      waiter.group.queue.push(waiter)\n"
