@@ -163,6 +163,9 @@ export class Core {
 
   private wakeServed(): void {
     const { served } = this.machine
+    // most returns serve nobody, or one, and setting the length of an array is dear
+    if (served.length === 0) return
+    if (served.length === 1) return (served.pop() as Lease).served()
     for (let i = 0; i < served.length; i++) (served[i] as Lease).served()
     served.length = 0
   }

@@ -339,18 +339,21 @@ class Use {
   declare private readonly pool: Pooled
   declare private readonly body: Body
   declare private readonly timeout: unknown
+  /** The same in milliseconds, once it has been read. */
+  declare private patience: number | undefined
 
   constructor(pool: Pooled, body: Body, timeout: unknown) {
     this.pool = pool
     this.body = body
     this.timeout = timeout
+    this.patience = undefined
   }
 
   begin(fiber: AnyFiber): AnyEffect {
     const { pool } = this
     const { core } = pool
     const lease = core.spareUses.pop() as UseLease | undefined ?? newUse(pool)
-    lease.prepare(pool, this.body, core.patience(this.timeout))
+    lease.prepare(pool, this.body, this.patience ??= core.patience(this.timeout))
     return enter(lease.frame, fiber) ? lease.begin(fiber) : lease.frame
   }
 }
@@ -484,11 +487,14 @@ const scopeClosed = (core: Core): Failure =>
 class Get {
   declare private readonly pool: Pooled
   declare private readonly timeout: unknown
+  /** The same in milliseconds, once it has been read. */
+  declare private patience: number | undefined
   declare private readonly polls: boolean
 
   constructor(pool: Pooled, timeout: unknown, polls: boolean) {
     this.pool = pool
     this.timeout = timeout
+    this.patience = undefined
     this.polls = polls
   }
 
@@ -498,7 +504,7 @@ class Get {
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
     if (this.polls && !core.machine.isReady(pool.peek())) return Exit.succeed(Option.none())
-    const timeout = this.polls ? Infinity : core.patience(this.timeout)
+    const timeout = this.polls ? Infinity : this.patience ??= core.patience(this.timeout)
     const lease = core.spareGets.pop() as GetLease | undefined ?? new GetLease(pool)
     lease.prepare(pool, scope, timeout, this.polls)
     const added = lease.enterScope()

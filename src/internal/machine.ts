@@ -130,7 +130,7 @@ export class Machine {
     }
     if (timeout > 0 && waiter.deadline !== Infinity) {
       // among many keys there is no one queue whose order is that of the deadlines
-      if (timeout !== this.policy.borrowTimeout || this.rooms !== undefined) {
+      if (this.rooms !== undefined || !group.queue.keepsOrder(waiter.deadline)) {
         this.watch(this.patience, waiter, waiter.deadline)
       } else if (waiter.deadline < this.wakeAt) this.wakeAt = waiter.deadline
     }

@@ -50,10 +50,22 @@ export class Waiter implements Linked<Waiter>, Timed {
 export class Queue extends List<Waiter> {
   /** The first borrower whose deadline is ordered by its arrival: it is the next of those to give up. */
   patient: Waiter | undefined = undefined
+  /** No deadline that is ordered so is later. */
+  private latest = 0
+
+  /** Would a newcomer give up after all whose deadlines are ordered? So it is where all wait for the same time. */
+  keepsOrder(deadline: number): boolean {
+    return this.patient === undefined || deadline >= this.latest
+  }
 
   enter(waiter: Waiter): void {
     this.push(waiter)
-    if (this.patient === undefined && isPatient(waiter)) this.patient = waiter
+    if (!isPatient(waiter)) return
+    const { deadline } = waiter
+    if (this.patient === undefined) {
+      this.patient = waiter
+      this.latest = deadline
+    } else if (deadline > this.latest) this.latest = deadline
   }
 
   /** Back to the place that its arrival gives it. */

@@ -73,7 +73,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "borrow: every deadline is taken for one in order",
-    "if (timeout !== this.policy.borrowTimeout || this.rooms !== undefined) ",
+    "if (this.rooms !== undefined || !group.queue.keepsOrder(waiter.deadline)) ",
     "if (this.rooms !== undefined) "
   ),
   machine(
@@ -861,8 +861,19 @@ const mutants: ReadonlyArray<Mutant> = [
   // what it is made of
   waiters(
     "enter: nobody is patient",
-    "    if (this.patient === undefined && isPatient(waiter)) this.patient = waiter\n",
-    ""
+    "    if (!isPatient(waiter)) return\n",
+    "    if (true) return\n"
+  ),
+  waiters(
+    "enter: the latest deadline is the first",
+    "    } else if (deadline > this.latest) this.latest = deadline\n",
+    "    }\n"
+  ),
+  waiters("enter: the latest deadline is that of an earlier crowd", "      this.latest = deadline\n    }", "    }"),
+  waiters(
+    "enter: the latest deadline is that of the last to come",
+    "else if (deadline > this.latest) this.latest = deadline",
+    "else this.latest = deadline"
   ),
   waiters("reenter: at the front", "    while (next !== undefined && next.seq < waiter.seq) next = next.next\n", ""),
   waiters("leave: the next of the patient is lost", "      this.patient = next\n", "      this.patient = undefined\n"),
