@@ -1,7 +1,9 @@
 /**
  * Peers in one process, interleaved round by round, and the ratio of their minima: the least disturbed round of each.
- * Means are of no use on a machine that does other things as well.
+ * Means are of no use on a machine that does other things as well. Nobody pays for what another leaves behind: each run
+ * begins with an empty nursery, and each peer comes after each other in turn.
  */
+import { collectYoung } from "../scripts/garbage.ts"
 
 /** One workload, as each peer does it. */
 export interface Case {
@@ -19,7 +21,9 @@ export const measure = async ({ count, rounds = 25, runs }: Case): Promise<Times
   const times: Record<string, number> = {}
   const peers = Object.entries(runs)
   for (let round = -2; round < rounds; round++) {
-    for (const [peer, run] of peers) {
+    for (let turn = 0; turn < peers.length; turn++) {
+      const [peer, run] = peers[(turn + round + peers.length * 2) % peers.length]!
+      collectYoung()
       const began = process.hrtime.bigint()
       await run()
       const took = Number(process.hrtime.bigint() - began) / count

@@ -5,8 +5,13 @@ import { runInNewContext } from "node:vm"
 // as if node had been started with it
 setFlagsFromString("--expose-gc")
 
+const gc: (options?: { readonly type: "minor" }) => void = runInNewContext("gc")
+
 /** Collects all garbage there is. */
-export const collect: () => void = runInNewContext("gc")
+export const collect = (): void => gc()
+
+/** Collects what is garbage of what was made lately. */
+export const collectYoung = (): void => gc({ type: "minor" })
 
 /** Bytes in use, when what the last turns of the event loop left behind is gone too. */
 export const heapUsed = async (): Promise<number> => {
