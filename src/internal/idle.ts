@@ -1,6 +1,10 @@
 import { List } from "./list.ts"
 import type { Slot } from "./state.ts"
 
+/** Where an object stands that cannot be lent, and where the wholly idle do; the others by their borrowers, from one. */
+export const nowhere = 0
+export const wholly = -1
+
 /** What is told of the idle objects of all keys, where there are keys. */
 export interface Everywhere {
   /** The object is wholly idle from now on. */
@@ -38,7 +42,7 @@ export class Idle extends List<Slot> {
   }
 
   add(slot: Slot): void {
-    slot.idle = true
+    slot.standing = wholly
     this.whole.push(slot)
     if (this.everywhere !== undefined) this.everywhere.rested(slot)
   }
@@ -46,20 +50,20 @@ export class Idle extends List<Slot> {
   addShared(slot: Slot, load: number): void {
     if (this.shared === unshared) this.shared = []
     const list = this.shared[load] ??= new List()
-    slot.sharedAt = load
+    slot.standing = load
     list.push(slot)
     if (load < this.least) this.least = load
   }
 
   /** Takes it out, wherever it is. */
   override remove(slot: Slot): void {
-    if (slot.idle) {
-      slot.idle = false
+    if (slot.standing === wholly) {
+      slot.standing = nowhere
       if (slot.passedOver) this.unblock(slot)
       super.remove(slot)
-    } else if (slot.sharedAt !== 0) {
-      this.shared[slot.sharedAt]!.remove(slot)
-      slot.sharedAt = 0
+    } else if (slot.standing !== nowhere) {
+      this.shared[slot.standing]!.remove(slot)
+      slot.standing = nowhere
     }
   }
 

@@ -564,7 +564,7 @@ export class Machine {
 
   /** The finalizers did not end at once: they have a deadline. */
   awaitDestruction(slot: Slot): void {
-    if (slot.state === "destroying") this.watch(this.objects, slot, slot.destroyedAt + this.policy.destroyTimeout)
+    if (slot.state === "destroying") this.watch(this.objects, slot, slot.since + this.policy.destroyTimeout)
   }
 
   /** The check or hook did not end at once: it has a deadline. */
@@ -1005,7 +1005,7 @@ export class Machine {
     if (slot.doomed !== undefined) {
       if (slot.holders > 0 || slot.activities.length > 0) return
       slot.state = "destroying"
-      slot.destroyedAt = now
+      slot.since = now
       group.size--
       group.destroying++
       group.forget(slot)
@@ -1256,7 +1256,7 @@ export class Machine {
   private failed(slot: Slot, failure: unknown, now: number): void {
     const group = slot.group
     slot.state = "destroying"
-    slot.destroyedAt = now
+    slot.since = now
     group.creating--
     group.destroying++
     group.totals.createFailures++
@@ -1314,7 +1314,7 @@ export class Machine {
     const group = slot.group
     this.objects.remove(slot)
     slot.state = "destroying"
-    slot.destroyedAt = now
+    slot.since = now
     group.creating--
     group.destroying++
     if (group.outage !== undefined && group.outage.attempt === slot) group.outage.attempt = undefined

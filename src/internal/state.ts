@@ -1,7 +1,7 @@
 /** What a pool's state is made of; its transitions are in `machine.ts`. */
 import type { Timed } from "./heap.ts"
 import type { Everywhere } from "./idle.ts"
-import { Idle } from "./idle.ts"
+import { Idle, nowhere, wholly } from "./idle.ts"
 import type { Linked } from "./list.ts"
 import type { Reason } from "./policy.ts"
 import type { Claim } from "./rooms.ts"
@@ -15,7 +15,6 @@ export class Slot implements Linked<Slot>, Timed {
   declare next: Slot | undefined
   declare timerAt: number
   declare timerIndex: number
-  declare readonly tag: "slot"
   declare readonly id: number
   declare readonly group: Group
   declare state: "creating" | "alive" | "destroying" | "gone"
@@ -30,11 +29,10 @@ export class Slot implements Linked<Slot>, Timed {
   declare readonly only: Waiter | undefined
   declare readonly startedAt: number
   declare createdAt: number
-  /** Since when it is idle, or in use. */
+  /** Since when it is idle, in use, or being destroyed. */
   declare since: number
   /** Since when nothing was known of its health. */
   declare checkedAt: number
-  declare destroyedAt: number
   declare expiresAt: number
   declare uses: number
   declare holders: number
@@ -42,16 +40,14 @@ export class Slot implements Linked<Slot>, Timed {
   declare preparing: number
   /** Must go, and why. */
   declare doomed: Reason | undefined
-  /** In the list of the wholly idle. */
-  declare idle: boolean
   /** Where there are keys, in which order their objects became idle. */
   declare rested: number
   /** The key for which it makes room. */
   declare claim: Claim | undefined
   /** In that list, but being checked. */
   declare passedOver: boolean
-  /** In the list of those with this many borrowers. */
-  declare sharedAt: number
+  /** In which list of those that can be lent: `wholly` idle, or with this many borrowers, or none. */
+  declare standing: number
   /** Straight from its creation, its return or a check. */
   declare fresh: boolean
   /** Checks and hooks that run on it; replaced, not changed, since most objects share the empty one. */
@@ -67,19 +63,17 @@ export class Slot implements Linked<Slot>, Timed {
     this.holders = 0
     this.state = "creating"
     this.doomed = undefined
-    this.idle = false
     this.passedOver = false
     this.fresh = false
     this.preparing = 0
     this.uses = 0
-    this.sharedAt = 0
+    this.standing = nowhere
     this.rested = 0
     this.value = undefined
     this.activities = noActivities
     this.expiresAt = Infinity
     this.timerAt = Infinity
     this.timerIndex = -1
-    this.tag = "slot"
     this.id = id
     this.resource = undefined
     this.index = -1
@@ -88,8 +82,16 @@ export class Slot implements Linked<Slot>, Timed {
     this.startedAt = now
     this.createdAt = -1
     this.checkedAt = 0
-    this.destroyedAt = 0
     this.claim = undefined
+  }
+
+  get tag(): "slot" {
+    return "slot"
+  }
+
+  /** In the list of the wholly idle. */
+  get idle(): boolean {
+    return this.standing === wholly
   }
 }
 

@@ -10,7 +10,6 @@ import type { Activity, Group, Slot } from "./state.ts"
 export class Waiter implements Linked<Waiter>, Timed {
   declare prev: Waiter | undefined
   declare next: Waiter | undefined
-  declare timerAt: number
   declare timerIndex: number
   declare state: "new" | "queued" | "preparing" | "holding" | "returning" | "ended"
   declare group: Group
@@ -32,7 +31,6 @@ export class Waiter implements Linked<Waiter>, Timed {
   constructor(group: Group) {
     this.prev = undefined
     this.next = undefined
-    this.timerAt = 0
     this.timerIndex = -1
     this.state = "new"
     this.group = group
@@ -44,6 +42,13 @@ export class Waiter implements Linked<Waiter>, Timed {
     this.timeout = 0
     this.polls = false
   }
+
+  /** In a heap it stands by its deadline, which does not move while it is there. */
+  get timerAt(): number {
+    return this.deadline
+  }
+
+  set timerAt(_at: number) {}
 }
 
 /** First come, first served. */
