@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Scope, Tracer } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, References, Scope, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { Pool, type PoolError, Proxy } from "proxy-pattern-pool"
 import { ended, hold, logs, poolError, settle, start, valueOf, Workshop } from "./utils.ts"
@@ -107,6 +107,52 @@ describe("pool.create", () => {
       assert.isTrue(Exit.hasInterrupts(exitOf(late!)))
     }).pipe(traced)
   })
+
+  const untraced: Record<string, (effect: Effect.Effect<void>) => Effect.Effect<void>> = {
+    "nothing in the context": (effect) => effect,
+    "annotations for all spans": Effect.annotateSpans({ region: "eu" }),
+    "spans without times": Effect.provideService(References.TracerTimingEnabled, false)
+  }
+
+  for (const [what, around] of Object.entries(untraced)) {
+    it.effect(`is the same where there is no tracer, for acquire to see: ${what}`, () =>
+      around(
+        Effect.gen(function*() {
+          const seen: Array<Tracer.Span> = []
+          const see = Effect.map(Effect.orDie(Effect.currentSpan), (span) => {
+            seen.push(span)
+            return span.status._tag
+          })
+          const acquire = Effect.andThen(see, Effect.sleep(10))
+          const pool = yield* Pool.make({ name: "app/Database", acquire, min: 0, max: 1 })
+          const borrower = yield* start(Effect.withSpan(hold(pool, 0), "GET /users"))
+          const span = one(seen)
+          assert.strictEqual(span.status._tag, "Started")
+          assert.strictEqual(span.name, "pool.create")
+          assert.isTrue(Option.isNone(span.parent))
+          assert.deepStrictEqual(linksOf(span), ["GET /users"])
+          assert.strictEqual(span.attributes.get("pool.name"), "app/Database")
+          assert.strictEqual(span.attributes.get("pool.object"), 0)
+          assert.strictEqual(span.attributes.get("region"), what.startsWith("annotations") ? "eu" : undefined)
+          span.attribute("mine", true)
+          assert.isTrue(span.attributes.get("mine"))
+          yield* TestClock.adjust(10)
+          yield* settle
+          assert.isTrue(Exit.isSuccess(ended(borrower)!))
+          assert(span.status._tag === "Ended")
+          assert.isTrue(Exit.isSuccess(span.status.exit))
+          assert.strictEqual(span.status.endTime - span.status.startTime, what.endsWith("times") ? 0n : 10_000_000n)
+        }).pipe(Effect.scoped)
+      ))
+  }
+
+  it.effect("is none where spans are switched off", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({ acquire: Effect.exit(Effect.currentSpan), max: 1 })
+      const span = yield* Pool.use(pool, Effect.succeed)
+      assert(Exit.isSuccess(span))
+      assert.strictEqual(span.value.spanId, "noop")
+    }).pipe(Effect.withTracerEnabled(false)))
 })
 
 describe("pool.wait", () => {

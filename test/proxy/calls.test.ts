@@ -310,6 +310,19 @@ describe("what a call gives", () => {
     )
   })
 
+  it.effect("a function is called as itself, also where it has a `call` of its own", () => {
+    const twice = Object.assign((n: number) => 2 * n, { call: () => Number.NaN })
+    class Numbers extends Proxy.Service<Numbers, { twice(n: number): number }>()("app/Numbers") {}
+    return served(
+      Numbers,
+      { twice },
+      Effect.gen(function*() {
+        const numbers = yield* Numbers
+        assert.strictEqual(yield* numbers.twice(21), 42)
+      })
+    )
+  })
+
   it.effect("a promise that is rejected when nobody waits any longer disturbs nobody", () => {
     let reject: (error: Error) => void = () => {}
     class Slow extends Proxy.Service<Slow, { wait(): Promise<number> }>()("app/Slow") {}
