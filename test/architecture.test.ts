@@ -19,6 +19,9 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/waiters.ts"
     ]
   },
+  { pure: true, files: ["internal/ledger.ts"] },
+  { pure: true, files: ["internal/growth.ts"] },
+  { pure: true, files: ["internal/lending.ts"] },
   { pure: true, files: ["internal/machine.ts"] },
   { files: ["internal/duration.ts", "PoolError.ts"] },
   {

@@ -22,18 +22,20 @@ interface Mutant {
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const src = path.join(root, "src", "internal")
 
-const machine = (name: string, from: string, to: string, equivalent?: string): Mutant => ({
+const inFile = (file: string) => (name: string, from: string, to: string, equivalent?: string): Mutant => ({
   name,
-  file: "machine.ts",
+  file,
   from,
   to,
   ...(equivalent === undefined ? undefined : { equivalent })
 })
 
-const inFile = (file: string) => (name: string, from: string, to: string, equivalent?: string): Mutant => ({
-  ...machine(name, from, to, equivalent),
-  file
-})
+/** The machine, and what it is made of. */
+const layers = ["machine.ts", "lending.ts", "growth.ts", "ledger.ts"]
+const texts = new Map(layers.map((file) => [file, fs.readFileSync(path.join(src, file), "utf8")]))
+
+const machine = (name: string, from: string, to: string, equivalent?: string): Mutant =>
+  inFile(layers.find((file) => texts.get(file)!.includes(from)) ?? "machine.ts")(name, from, to, equivalent)
 
 const waiters = inFile("waiters.ts")
 const idle = inFile("idle.ts")
