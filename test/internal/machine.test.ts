@@ -2732,10 +2732,14 @@ describe("what the pool looks like", () => {
   })
 
   it("invalidates every place of a value, however many objects there are", () => {
-    const pool = bench({ min: 12, max: 12 })
-    for (let id = 0; id < 12; id++) pool.create(id, id % 2 === 0 ? "even" : `odd ${id}`)
-    pool.invalidate("even")
-    assert.strictEqual(pool.machine.counts().destroying, 6)
+    for (const count of [4, 16, 18, 40]) {
+      const pool = bench({ min: count, max: count })
+      for (let id = 0; id < count; id++) pool.create(id, id % 2 === 0 ? "even" : `odd ${id}`)
+      pool.invalidate("even")
+      assert.strictEqual(pool.machine.counts().destroying, count / 2)
+      pool.invalidate("odd 3")
+      assert.strictEqual(pool.machine.counts().destroying, count / 2 + 1)
+    }
   })
 
   it("records how long borrowers waited, held and created", () => {
