@@ -25,6 +25,7 @@ export abstract class Growth extends Ledger {
   // how many, and when
   // ---------------------------------------------------------------------------------------------------------------
 
+  /** Begins as many creations as are wanted and may be; `asker` is who has come just now. */
   protected grow(group: Group, asker: Waiter | undefined, now: number): void {
     if (this.closed) return
     if (this.rooms !== undefined) {
@@ -45,6 +46,7 @@ export abstract class Growth extends Ledger {
     }
   }
 
+  /** How many more creations those who wait, and the minimum, ask for. */
   protected wanted(group: Group): number {
     const { concurrency, unpooled } = this.policy
     if (unpooled) return this.suspended ? 0 : group.queue.size - (group.creating - group.orphans)
