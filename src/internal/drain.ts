@@ -12,6 +12,7 @@ export interface Parked {
 
 class Drain {
   private parked: Array<Parked> = []
+  private scheduled = false
   private readonly dispatcher: SchedulerDispatcher
 
   constructor(dispatcher: SchedulerDispatcher) {
@@ -20,13 +21,23 @@ class Drain {
 
   push(parked: Parked): void {
     this.parked.push(parked)
-    if (this.parked.length === 1) this.dispatcher.scheduleTask(this.run, 0)
+    if (!this.scheduled) this.schedule()
+  }
+
+  private schedule(): void {
+    this.scheduled = true
+    this.dispatcher.scheduleTask(this.run, 0)
   }
 
   private readonly run = (): void => {
     const parked = this.parked
+    this.scheduled = false
+    if (parked.length === 0) return
     this.parked = []
     for (const each of parked) each.wake()
+    // what they do next may end in the next turn of the event loop: then the next are woken in that turn, behind it, and
+    // not in one more, which saves a borrow a tenth; where nothing ended, it was one task for nothing
+    if (!this.scheduled) this.schedule()
   }
 }
 
