@@ -129,6 +129,7 @@ describe("the sources", () => {
   })
 })
 
+// what it is given are texts to read, and none of them is code that runs: it must find what they say
 describe("the check itself", () => {
   it("finds an import in the wrong direction, also of a type and over several lines", () => {
     assert.deepStrictEqual(
@@ -161,7 +162,6 @@ describe("the check itself", () => {
   })
 
   it("finds what code may not say, and lets comments, strings and methods say it", () => {
-    // texts for the check to read, not code that runs
     assert.deepStrictEqual(
       complaints({
         "internal/idle.ts": "const now = Date.now()",

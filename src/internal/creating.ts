@@ -19,6 +19,12 @@ export const CreationNumber: Context.Reference<number> = Context.Reference<numbe
   { defaultValue: () => 0 }
 )
 
+const spanName = "pool.create"
+const objectAttribute = "pool.object"
+
+const linksTo = (asker: Tracer.AnySpan | undefined): Array<Tracer.SpanLink> =>
+  asker === undefined ? [] : [{ span: asker, attributes: {} }]
+
 /** One creation, as it is begun. */
 export interface Creation {
   readonly slot: Slot
@@ -65,18 +71,17 @@ export class Creations {
   }
 
   private fork({ acquire, asker, attributes, scope, slot }: Creation): Fiber.Fiber<unknown, unknown> {
-    const links = asker === undefined ? [] : [{ span: asker, attributes: {} }]
-    const options = { root: true, links, attributes: { ...attributes, "pool.object": slot.id } }
+    const options = { root: true, links: linksTo(asker), attributes: { ...attributes, [objectAttribute]: slot.id } }
     // not `withSpan`, which annotates the failures of `acquire`: borrowers get them as they are
     const traced = Effect.useSpan(
-      "pool.create",
+      spanName,
       options,
       (span) => Effect.provideService(acquire, Tracer.ParentSpan, span)
     )
     return this.run(this.context, scope, slot, traced)
   }
 
-  /** The same span, made without asking around, which takes a tenth of the time. */
+  /** The same span, made without asking around, which takes a fifth of the time. */
   private forkPlain(
     { acquire, asker, attributes, scope, slot }: Creation
   ): Fiber.Fiber<unknown, unknown> {
@@ -110,10 +115,10 @@ class PlainSpan extends Tracer.NativeSpan {
 
   constructor(startTime: bigint, known: Attributes, object: number, asker: Tracer.AnySpan | undefined) {
     super({
-      name: "pool.create",
+      name: spanName,
       parent: Option.none(),
       annotations: Context.empty(),
-      links: asker === undefined ? [] : [{ span: asker, attributes: {} }],
+      links: linksTo(asker),
       startTime,
       kind: "internal",
       sampled: true
@@ -123,6 +128,6 @@ class PlainSpan extends Tracer.NativeSpan {
   }
 
   override get attributes(): Map<string, unknown> {
-    return this._attributes ??= new Map(Object.entries({ ...this.known, "pool.object": this.object }))
+    return this._attributes ??= new Map(Object.entries({ ...this.known, [objectAttribute]: this.object }))
   }
 }

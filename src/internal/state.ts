@@ -1,4 +1,4 @@
-/** What a pool's state is made of; its transitions are in `machine.ts`. */
+/** What a pool's state is made of; what changes it is in `machine.ts` and what that extends. */
 import type { Timed } from "./heap.ts"
 import type { Everywhere } from "./idle.ts"
 import { Idle, nowhere, wholly } from "./idle.ts"
@@ -44,7 +44,7 @@ export class Slot implements Linked<Slot>, Timed {
   declare rested: number
   /** The key for which it makes room. */
   declare claim: Claim | undefined
-  /** In that list, but being checked. */
+  /** In the list of the wholly idle, but being checked. */
   declare passedOver: boolean
   /** In which list of those that can be lent: `wholly` idle, or with this many borrowers, or none. */
   declare standing: number

@@ -20,15 +20,16 @@ export type Times = Readonly<Record<string, number>>
 export const measure = async ({ count, rounds = 25, runs }: Case): Promise<Times> => {
   const times: Record<string, number> = {}
   const peers = Object.entries(runs)
-  for (let round = -2; round < rounds; round++) {
+  // the first rounds only warm up
+  const warmUps = 2
+  for (let round = 0; round < warmUps + rounds; round++) {
     for (let turn = 0; turn < peers.length; turn++) {
-      const [peer, run] = peers[(turn + round + peers.length * 2) % peers.length]!
+      const [peer, run] = peers[(turn + round) % peers.length]!
       collectYoung()
       const began = process.hrtime.bigint()
       await run()
       const took = Number(process.hrtime.bigint() - began) / count
-      // the first rounds only warm up
-      if (round >= 0) times[peer] = Math.min(times[peer] ?? Infinity, took)
+      if (round >= warmUps) times[peer] = Math.min(times[peer] ?? Infinity, took)
     }
   }
   return times

@@ -148,7 +148,7 @@ describe("a union is resolved member by member", () => {
     type Either = Of<((a: string) => 1) | ((a: string | number) => Promise<2>)>
     const call = (either: Either) => either("a")
     expectTypeOf(call).returns.toEqualTypeOf<Result<1> | Result<2, Cause.UnknownError>>()
-    // @ts-expect-error: only one of the two takes a number
+    // @ts-expect-error: a number suits only one of the two functions, and it may be the other
     void ((either: Either) => either(1))
   })
 
@@ -315,9 +315,9 @@ describe("what a mapped type would falsify is refused", () => {
     type Db = Proxy.Forwarded<Odd>
     expectTypeOf<Db["generic"]>().toEqualTypeOf<Refused<"generic">>()
     expectTypeOf<Db["generic"]>().toExtend<Proxy.NotForwarded<string> | undefined>()
-    // @ts-expect-error: NotForwarded has no call signatures
+    // @ts-expect-error: a member that is not forwarded must not look callable: NotForwarded has no call signatures
     void ((db: Db) => db.generic?.(1))
-    // @ts-expect-error: and is optional
+    // @ts-expect-error: and is optional, so that a double may leave it out
     void ((db: Db) => db.generic(1))
     // a double leaves it out
     const double: Db = { plain: Effect.succeed }
@@ -368,21 +368,21 @@ describe("what is not forwarded", () => {
   it("are call signatures of the object itself", () => {
     type Callable = Proxy.Forwarded<{ (sql: string): number; close(): void }>
     expectTypeOf<keyof Callable>().toEqualTypeOf<"close">()
-    // @ts-expect-error: it cannot be called
+    // @ts-expect-error: the proxy of what can be called cannot be called itself
     void ((sql: Callable) => sql("select 1"))
   })
 
   it("are members that the object does not have, and wrong arguments", () => {
     type Db = Proxy.Forwarded<Connection>
-    // @ts-expect-error: no such member
+    // @ts-expect-error: what the object does not have, the proxy must not have either
     void ((db: Db) => db.nothing)
-    // @ts-expect-error: a wrong argument
+    // @ts-expect-error: arguments are those of the member: a string, and no number
     void ((db: Db) => db.query(1))
-    // @ts-expect-error: an argument too many
+    // @ts-expect-error: and no more of them than the member takes
     void ((db: Db) => db.ping(1))
-    // @ts-expect-error: a property is a function on the proxy
+    // @ts-expect-error: a property is a function on the proxy, and no Effect before it is called
     void ((db: Db) => Effect.map(db.id, (n) => n))
-    // @ts-expect-error: nothing can be assigned
+    // @ts-expect-error: nothing can be assigned: it would reach no object
     void ((db: Db) => db.ping = () => Effect.succeed(true))
     expectTypeOf<Db>().not.toHaveProperty("then")
   })

@@ -83,13 +83,14 @@ describe("the options of a pool", () => {
   })
 
   it("are refused when they cannot be", () => {
-    // @ts-expect-error: max is required
+    // each error is what is tested: where the compiler has none, the check of the types fails
+    // @ts-expect-error: max is required, there is no default for it
     void (() => Pool.make({ acquire: connect }))
-    // @ts-expect-error: no such order
+    // @ts-expect-error: order is "lifo" or "fifo", and no other string
     void (() => Pool.make({ acquire: connect, max: 1, order: "random" }))
-    // @ts-expect-error: no such option
+    // @ts-expect-error: an option that does not exist is a mistake, such as a name from another library
     void (() => Pool.make({ acquire: connect, max: 1, maxSize: 2 }))
-    // @ts-expect-error: a check says true or false
+    // @ts-expect-error: a check says true or false, and no other value counts as either
     void (() => Pool.make({ acquire: connect, max: 1, healthCheck: () => Effect.succeed(1) }))
     // @ts-expect-error: a hook is given the object
     void (() => Pool.make({ acquire: connect, max: 1, onBorrow: (object: string) => Effect.log(object) }))
