@@ -51,6 +51,7 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/settings.ts",
       "internal/snapshot.ts",
       "internal/spacing.ts",
+      "internal/spares.ts",
       "internal/stats.ts"
     ]
   },

@@ -595,6 +595,19 @@ describe("nested borrowing", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is not what a stranger does whose fiber has a number like the holder's", () => {
+    const { entries, layer } = logs()
+    return Effect.gen(function*() {
+      const pool = yield* make({ max: 1, shutdownTimeout: 0 })
+      const holder = yield* start(hold(pool, "1 hour"))
+      const strangers: Array<number> = []
+      for (let i = 0; i < 200; i++) strangers.push((yield* start(Pool.use(pool, () => Effect.void))).id - holder.id)
+      assert.includeMembers(strangers.map((distance) => distance % 64), Array.from({ length: 64 }, (_, index) => index))
+      yield* settle
+      assert.deepStrictEqual(entries, [])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("that cannot wait is not warned of", () => {
     const { entries, layer } = logs()
     return Effect.gen(function*() {

@@ -31,6 +31,7 @@ import { opened } from "./registry.ts"
 import type { KeyedBounds, Settings } from "./settings.ts"
 import { readTimeout } from "./settings.ts"
 import { Spacing } from "./spacing.ts"
+import { Spares } from "./spares.ts"
 import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
 
@@ -68,8 +69,8 @@ export class Core {
   /** The bounds of a pool by key. */
   keyedBounds: KeyedBounds | undefined = undefined
   /** Leases that have ended, to be used again. */
-  readonly spareUses: Array<Lease> = []
-  readonly spareGets: Array<Lease> = []
+  readonly spareUses = new Spares<Lease>()
+  readonly spareGets = new Spares<Lease>()
   /** Milliseconds since the epoch; all times of the machine count from here. */
   readonly startedAt: number
   /** A key is no more. */
@@ -79,8 +80,10 @@ export class Core {
   readonly nesting: NestedBorrowing
   private readonly creations: Creations
   private readonly ready = new Set<Ready>()
-  private latest = 0
-  private flushing = false
+  /** The time as it was read last. */
+  latest = 0
+  /** In the midst of what the machine has left to do. */
+  flushing = false
   private saidOfDescribe = false
   private hidden: () => void = () => {}
 
@@ -347,7 +350,7 @@ export class Core {
       case "borrow":
         return hooks.onBorrow!(value, group.key)
       case "return":
-        return hooks.onReturn!(value, (activity.waiter as Lease | undefined)?.exit ?? Exit.void, group.key)
+        return hooks.onReturn!(value, activity.exit as Exit.Exit<unknown, unknown> | undefined ?? Exit.void, group.key)
     }
   }
 
@@ -393,8 +396,9 @@ export class Core {
     let timeout = -1
     let group: Group | undefined
     for (const waiter of waiters) {
-      if (failure === undefined || waiter.timeout !== timeout || waiter.group !== group) {
-        timeout = waiter.timeout
+      const { patience } = waiter as Lease
+      if (failure === undefined || patience !== timeout || waiter.group !== group) {
+        timeout = patience
         group = waiter.group
         const last = group.lastFailure === undefined
           ? undefined

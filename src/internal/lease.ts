@@ -15,6 +15,7 @@ import type { Framed } from "./frames.ts"
 import { enter, frameOf } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
 import type { Nesting } from "./nesting.ts"
+import { ofScopes, ownerNumber } from "./nesting.ts"
 import { addFinalizer, nothing, removeFinalizer } from "./scopes.ts"
 import type { Group } from "./state.ts"
 import { Waiter } from "./waiters.ts"
@@ -32,9 +33,9 @@ export abstract class Lease extends Waiter {
   declare pooled: Pooled
   declare fiber: AnyFiber | undefined
   declare span: Tracer.AnySpan | undefined
+  /** The Scope that holds the object; a body has none. */
+  declare scope: Scope.Scope | undefined
   declare nesting: Nesting | undefined
-  /** How the holder ended, for `onReturn`. */
-  declare exit: Exit.Exit<unknown, unknown> | undefined
   /** Goes on with what waits for this lease: for its object, then for the hook of its return. */
   declare protected resume: ((effect: AnyEffect) => void) | undefined
 
@@ -43,18 +44,13 @@ export abstract class Lease extends Waiter {
     this.pooled = pooled
     this.fiber = undefined
     this.span = undefined
+    this.scope = undefined
     this.nesting = undefined
-    this.exit = undefined
     this.resume = undefined
   }
 
   get core(): Core {
     return this.pooled.core
-  }
-
-  /** The Scope that holds the object; a body has none. */
-  get holdingScope(): Scope.Scope | undefined {
-    return undefined
   }
 
   /** It has asked for an object, and the pool has not answered. */
@@ -81,6 +77,8 @@ export abstract class Lease extends Waiter {
     if (this.group.vanished) this.group = this.pooled.group()
   }
 
+  /** How long it waits at most, in milliseconds. */
+  abstract readonly patience: number
   /** It has been given an object. */
   abstract served(): void
   /** It gets none, and this is why. */
@@ -95,9 +93,11 @@ export abstract class Lease extends Waiter {
     return false
   }
 
+  /** Before it is lent anything. */
   identify(fiber: AnyFiber): void {
     this.fiber = fiber
     this.span = fiber.cache.span
+    this.owner = this.scope === undefined ? ownerNumber(fiber) : ofScopes
   }
 
   /** The hook of its return is over. */
@@ -111,8 +111,8 @@ export abstract class Lease extends Waiter {
   protected giveBack(unknown: boolean, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     const { core } = this
     const now = core.now()
-    this.exit = exit
-    core.machine.release(this, unknown, now)
+    const hook = core.machine.release(this, unknown, now)
+    if (hook !== undefined) hook.exit = exit
     core.settled(now)
     return this.state === "returning" ? this.awaitReturn() : undefined
   }
@@ -126,19 +126,32 @@ export abstract class Lease extends Waiter {
 }
 
 /** A borrower that is a fiber: it parks until it has an object, or a reason why not. */
-abstract class FiberLease extends Lease implements Parked {
+abstract class FiberLease extends Lease implements Framed, Parked {
   declare protected failure: Failure | undefined
   /** How it waits: made with the first wait, since most leases wait again. */
   declare private parked: AnyEffect | undefined
+  /** The frame around it, which is made once. */
+  declare private framed: AnyEffect | undefined
   /** Is to be woken; until then it must not be used again. */
-  declare protected waking: boolean
+  declare private waking: boolean
+  /** The borrower has been given the object itself. */
+  declare protected taken: boolean
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
     this.parked = undefined
+    this.framed = undefined
     this.waking = false
+    this.taken = false
   }
+
+  get frame(): AnyEffect {
+    return this.framed ??= frameOf(this as unknown as AnyEffect & Framed)
+  }
+
+  abstract begin(fiber: AnyFiber): AnyEffect
+  abstract ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
 
   /** What is run with the object, or with the reason. */
   protected abstract proceed(): AnyEffect
@@ -215,18 +228,17 @@ abstract class FiberLease extends Lease implements Parked {
     this.group = pooled.peek()
   }
 
-  /**
-   * Made as new after it has held, so that it can be used again, which saves making it and what goes with it. Not
-   * where somebody still knows of it.
-   */
+  /** Made as new after its end, so that it can be used again. Not where somebody still knows of it. */
   protected forget(): boolean {
-    if (this.waking || this.failure !== undefined || this.hasWaiting) return false
+    if (this.waking || this.hasWaiting || this.core.flushing) return false
     this.state = "new"
+    this.taken = false
+    this.failure = undefined
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined
     this.nesting = undefined
-    this.exit = undefined
+    this.resume = undefined
     return true
   }
 
@@ -237,49 +249,63 @@ abstract class FiberLease extends Lease implements Parked {
   }
 }
 
+/** What a borrower wants. */
+class Wish {
+  declare readonly pool: Pooled
+  /** How long it waits at most, in milliseconds; negative until it has been read. */
+  declare patience: number
+  declare private readonly timeout: unknown
+
+  constructor(pool: Pooled, timeout: unknown) {
+    this.pool = pool
+    this.timeout = timeout
+    this.patience = -1
+  }
+
+  /** Reads the timeout, once; a wrong one is wrong even where nobody waits. */
+  protected read(): void {
+    if (this.patience < 0) this.patience = this.pool.core.patience(this.timeout)
+  }
+}
+
 // -----------------------------------------------------------------------------------------------------------------
 // use
 // -----------------------------------------------------------------------------------------------------------------
 
-/** So many leases are kept to be used again; a burst of borrowers leaves no more behind. */
-const mostSpares = 1000
-
 type Body = (object: unknown) => AnyEffect
 
 /** One run of `use`: it is the effect inside the frame that gives the object back. */
-class UseLease extends FiberLease implements Framed {
-  /** Made once for each lease; a lease that is used again saves making its frame. */
-  declare readonly frame: AnyEffect
-  declare protected body: Body | undefined
-  declare protected called: boolean
+class UseLease extends FiberLease {
+  declare private use: Use | undefined
 
   constructor(pooled: Pooled) {
     super(pooled)
-    this.body = undefined
-    this.called = false
-    this.frame = frameOf(this as unknown as AnyEffect & Framed)
+    this.use = undefined
   }
 
-  prepare(pooled: Pooled, body: Body, timeout: number): void {
-    this.renew(pooled)
-    this.body = body
-    this.timeout = timeout
+  get patience(): number {
+    return this.use!.patience
+  }
+
+  prepare(use: Use): void {
+    this.renew(use.pool)
+    this.use = use
   }
 
   begin(fiber: AnyFiber): AnyEffect {
     return this.state === "new" && this.failure === undefined
-      ? this.ask(fiber, this.timeout, this.core.now())
+      ? this.ask(fiber, this.patience, this.core.now())
       : this.proceed()
   }
 
   protected proceed(): AnyEffect {
     if (this.failure !== undefined) return this.failure
-    this.called = true
-    return this.body!(this.slot!.value)
+    this.taken = true
+    return this.use!.body(this.slot!.value)
   }
 
   lost(failure: Failure, reason: "revoked" | "shutdown"): void {
-    if (reason === "revoked" || !this.called) this.failure = failure
+    if (reason === "revoked" || !this.taken) this.failure = failure
   }
 
   isAwaitedBy(closing: Closing): boolean {
@@ -288,20 +314,21 @@ class UseLease extends FiberLease implements Framed {
 
   ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     if (this.state === "holding") {
-      const hook = this.called ? this.giveBack(isHit(exit), exit) : this.giveBack(false, Exit.void)
+      const hook = this.taken ? this.giveBack(isHit(exit), exit) : this.giveBack(false, Exit.void)
       if (hook === undefined) this.recycle()
       return hook
     }
-    if (this.isWaiting) this.giveUp()
+    if (this.isWaiting) {
+      this.giveUp()
+      this.recycle()
+    } else if (this.failure !== undefined) this.recycle()
     return undefined
   }
 
   protected recycle(): void {
-    const { spareUses } = this.core
-    if (spareUses.length >= mostSpares || !this.forget()) return
-    this.body = undefined
-    this.called = false
-    spareUses.push(this)
+    if (!this.forget()) return
+    this.use = undefined
+    this.core.spareUses.keep(this, this.core.latest)
   }
 }
 
@@ -335,26 +362,21 @@ class LimitedUseLease extends UseLease {
 }
 
 /** What `use` gives: a program that may run many times, each time with a lease of its own. */
-class Use {
-  declare private readonly pool: Pooled
-  declare private readonly body: Body
-  declare private readonly timeout: unknown
-  /** The same in milliseconds, once it has been read. */
-  declare private patience: number | undefined
+class Use extends Wish {
+  declare readonly body: Body
 
   constructor(pool: Pooled, body: Body, timeout: unknown) {
-    this.pool = pool
+    super(pool, timeout)
     this.body = body
-    this.timeout = timeout
-    this.patience = undefined
   }
 
   begin(fiber: AnyFiber): AnyEffect {
     const { pool } = this
-    const { core } = pool
-    const lease = core.spareUses.pop() as UseLease | undefined ?? newUse(pool)
-    lease.prepare(pool, this.body, this.patience ??= core.patience(this.timeout))
-    return enter(lease.frame, fiber) ? lease.begin(fiber) : lease.frame
+    this.read()
+    const lease = pool.core.spareUses.take() as UseLease | undefined ?? newUse(pool)
+    lease.prepare(this)
+    const { frame } = lease
+    return enter(frame, fiber) ? lease.begin(fiber) : frame
   }
 }
 
@@ -366,30 +388,23 @@ const newUse = (pool: Pooled): UseLease =>
 // -----------------------------------------------------------------------------------------------------------------
 
 /** A borrow until a Scope closes: its finalizer is in place before anything is borrowed. */
-class GetLease extends FiberLease implements Framed {
-  declare scope: Scope.Scope | undefined
-  /** The borrower has been given the object itself. */
-  declare private taken: boolean
+class GetLease extends FiberLease {
+  declare patience: number
   /** The state of the Scope with the finalizer in it. */
   declare private added: Scope.Scope["state"] | undefined
   declare private readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
   constructor(pooled: Pooled) {
     super(pooled)
-    this.scope = undefined
-    this.taken = false
+    this.patience = 0
     this.added = undefined
     this.finalize = (exit) => this.release(exit)
   }
 
-  override get holdingScope(): Scope.Scope | undefined {
-    return this.scope
-  }
-
-  prepare(pooled: Pooled, scope: Scope.Scope, timeout: number, polls: boolean): void {
+  prepare(pooled: Pooled, scope: Scope.Scope, patience: number, polls: boolean): void {
     this.renew(pooled)
     this.scope = scope
-    this.timeout = timeout
+    this.patience = patience
     this.polls = polls
   }
 
@@ -404,8 +419,8 @@ class GetLease extends FiberLease implements Framed {
   /** Takes an object that is lent at once, if there is one; without a frame, since there is no step between. */
   take(fiber: AnyFiber, now: number): AnyEffect | undefined {
     const { core } = this
-    if (!core.machine.hit(this, now)) return undefined
     this.identify(fiber)
+    if (!core.machine.hit(this, now)) return undefined
     core.lent(now)
     return this.proceed()
   }
@@ -413,7 +428,7 @@ class GetLease extends FiberLease implements Framed {
   begin(fiber: AnyFiber): AnyEffect {
     if (this.state !== "new") return this.proceed()
     const now = this.core.now()
-    return this.polls ? this.askNow(fiber, now) : this.ask(fiber, this.timeout, now)
+    return this.polls ? this.askNow(fiber, now) : this.ask(fiber, this.patience, now)
   }
 
   private askNow(fiber: AnyFiber, now: number): AnyEffect {
@@ -463,20 +478,21 @@ class GetLease extends FiberLease implements Framed {
   }
 
   private recycle(): void {
-    const { spareGets } = this.core
-    if (spareGets.length >= mostSpares || !this.forget()) return
+    if (!this.forget()) return
     this.scope = undefined
     this.added = undefined
-    this.taken = false
-    spareGets.push(this)
+    this.core.spareGets.keep(this, this.core.latest)
   }
 
   /** The borrow came to nothing, or nobody took what came of it: nothing is left behind in the Scope. */
   ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     if (exit._tag === "Success" && this.state === "holding") return undefined
-    if (this.isWaiting) this.giveUp()
-    removeFinalizer(this.scope!, this)
-    return this.state === "holding" ? this.giveBack(false, Exit.void) : undefined
+    const gaveUp = this.isWaiting
+    if (gaveUp) this.giveUp()
+    const removed = removeFinalizer(this.scope!, this)
+    if (this.state === "holding") return this.giveBack(false, Exit.void)
+    if (removed && (gaveUp || this.failure !== undefined)) this.recycle()
+    return undefined
   }
 }
 
@@ -484,17 +500,11 @@ const scopeClosed = (core: Core): Failure =>
   Exit.die(new Error(`Pool "${core.name}": cannot borrow in a Scope that is closed`))
 
 /** What `get` and `poll` give. */
-class Get {
-  declare private readonly pool: Pooled
-  declare private readonly timeout: unknown
-  /** The same in milliseconds, once it has been read. */
-  declare private patience: number | undefined
+class Get extends Wish {
   declare private readonly polls: boolean
 
   constructor(pool: Pooled, timeout: unknown, polls: boolean) {
-    this.pool = pool
-    this.timeout = timeout
-    this.patience = undefined
+    super(pool, timeout)
     this.polls = polls
   }
 
@@ -504,15 +514,15 @@ class Get {
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
     if (this.polls && !core.machine.isReady(pool.peek())) return Exit.succeed(Option.none())
-    const timeout = this.polls ? Infinity : this.patience ??= core.patience(this.timeout)
-    const lease = core.spareGets.pop() as GetLease | undefined ?? new GetLease(pool)
-    lease.prepare(pool, scope, timeout, this.polls)
+    if (!this.polls) this.read()
+    const lease = core.spareGets.take() as GetLease | undefined ?? new GetLease(pool)
+    lease.prepare(pool, scope, this.patience, this.polls)
     const added = lease.enterScope()
     if (added === undefined) {
       const taken = lease.take(fiber, core.now())
       if (taken !== undefined) return taken
     }
-    const frame = frameOf(lease as unknown as AnyEffect & Framed)
+    const { frame } = lease
     if (added !== undefined) return Effect.flatMap(added, () => frame)
     return enter(frame, fiber) ? lease.begin(fiber) : frame
   }

@@ -9,6 +9,7 @@ import type { Activity, Bounds, Command, Counts, Happening, Moment, Slot } from 
 import { Group } from "./state.ts"
 import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
+import { owners } from "./waiters.ts"
 
 export class Ledger {
   readonly policy: Policy
@@ -29,6 +30,8 @@ export class Ledger {
   rooms: Rooms | undefined = undefined
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
+  /** How many objects each owner holds. */
+  readonly heldBy = new Uint32Array(owners)
   /** Whose return hook is running. */
   readonly returning = new List<Waiter>()
   /** The first in `held` that has not been warned. */
@@ -51,6 +54,10 @@ export class Ledger {
   protected readonly overdueAfter: number
   /** Idle objects have deadlines. */
   protected readonly idles: boolean
+  /** What is lent needs no check or hook before. */
+  protected readonly lendsAsIs: boolean
+  /** Lending leaves nothing to be done later. */
+  protected readonly lendsOnly: boolean
   /** What is returned needs nothing before it is lent again, and nobody else holds it. */
   protected readonly takesAsIs: boolean
 
@@ -61,6 +68,8 @@ export class Ledger {
     this.late = late
     this.overdueAfter = Math.min(policy.borrowWarning, policy.borrowLimit)
     this.idles = policy.idleTimeToLive !== Infinity || policy.healthInterval !== Infinity
+    this.lendsAsIs = !policy.hasBorrowHook && policy.healthAfterIdle === Infinity
+    this.lendsOnly = this.overdueAfter === Infinity && policy.maxUses === Infinity && policy.concurrency === 1
     this.takesAsIs = policy.concurrency === 1 && !policy.unpooled && !policy.hasReturnHook
   }
 

@@ -14,7 +14,6 @@ export abstract class Lending extends Growth {
     this.asking = waiter
     waiter.seq = ++this.arrivals
     waiter.since = now
-    waiter.timeout = timeout
     waiter.deadline = now + timeout
   }
 
@@ -40,7 +39,7 @@ export abstract class Lending extends Growth {
   }
 
   protected needsPreparation(slot: Slot, now: number): boolean {
-    return this.policy.hasBorrowHook || this.needsCheck(slot, now)
+    return !this.lendsAsIs && (this.policy.hasBorrowHook || this.needsCheck(slot, now))
   }
 
   protected needsCheck(slot: Slot, now: number): boolean {
@@ -54,14 +53,17 @@ export abstract class Lending extends Growth {
     waiter.slot = slot
     waiter.since = now
     this.held.push(waiter)
-    slot.group.totals.borrowed++
+    this.heldBy[waiter.owner]!++
+    const { group } = slot
+    group.totals.borrowed++
+    if (this.lendsOnly && !this.observed && group.outage === undefined) return
     if (this.overdueAfter !== Infinity) {
       if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
       const at = now + this.overdueAfter
       if (at < this.wakeAt) this.wakeAt = at
     }
     if (this.observed) this.note("Borrowed", slot, waiter, waited, now)
-    if (slot.group.outage !== undefined && slot.group.outage.losing) this.recover(slot.group)
+    if (group.outage !== undefined && group.outage.losing) this.recover(group)
     if (slot.uses >= this.policy.maxUses) this.doom(slot, "uses", now)
     else if (this.policy.concurrency > 1) this.freed(slot, now)
   }
@@ -92,7 +94,7 @@ export abstract class Lending extends Growth {
     slot.group.idle.remove(slot)
     this.attach(slot, waiter)
     slot.preparing++
-    waiter.activity = this.run(check ? "check" : "borrow", slot, waiter, now)
+    this.run(check ? "check" : "borrow", slot, waiter, now)
     if (this.policy.concurrency > 1) this.freed(slot, now)
   }
 
@@ -106,7 +108,6 @@ export abstract class Lending extends Growth {
   protected detach(waiter: Waiter): void {
     waiter.group.preparing--
     waiter.slot = undefined
-    waiter.activity = undefined
   }
 
   /** It goes on waiting, first in the queue; one that polls tries the next idle object, or ends. */
@@ -164,7 +165,7 @@ export abstract class Lending extends Growth {
         this.requeue(waiter, now)
       } else if (this.policy.hasBorrowHook) {
         slot.preparing++
-        waiter.activity = this.run("borrow", slot, waiter, now)
+        this.run("borrow", slot, waiter, now)
         this.freed(slot, now)
         return
       } else {
@@ -233,6 +234,7 @@ export abstract class Lending extends Growth {
   protected unhold(waiter: Waiter): void {
     if (waiter === this.unwarned) this.unwarned = waiter.next
     this.held.remove(waiter)
+    this.heldBy[waiter.owner]!--
   }
 
   /** The borrow is over: it is counted, and the object has one holder less. */
@@ -412,15 +414,14 @@ export abstract class Lending extends Growth {
       if (group.outage !== undefined) this.forsake(group)
       return
     }
-    const activity = waiter.activity!
     const slot = waiter.slot!
+    const activity = slot.activities.find((each) => each.waiter === waiter)!
     this.detach(waiter)
     waiter.state = "ended"
     const next = this.suspended || this.closed || this.policy.unpooled ? undefined : group.queue.head
     if (next !== undefined) {
       group.queue.leave(next)
       this.attach(slot, next)
-      next.activity = activity
       activity.waiter = next
       return
     }

@@ -129,20 +129,24 @@ export class Machine extends Lending {
     if (idle) this.settle(waiter.group, now)
   }
 
-  /** The holder is done; `unknown` says that the end hit the object while it was used. */
-  release(waiter: Waiter, unknown: boolean, now: number): void {
-    if (waiter.state !== "holding") return
+  /**
+   * The holder is done; `unknown` says that the end hit the object while it was used. Gives the hook that the borrow ends
+   * with, where there is one.
+   */
+  release(waiter: Waiter, unknown: boolean, now: number): Activity | undefined {
+    if (waiter.state !== "holding") return undefined
     const slot = waiter.slot!
     this.unhold(waiter)
-    if (!unknown && this.takesAsIs && this.takeBack(waiter, slot, now)) return
+    if (!unknown && this.takesAsIs && this.takeBack(waiter, slot, now)) return undefined
     if (this.policy.hasReturnHook) {
       waiter.state = "returning"
       this.returning.push(waiter)
       const activity = this.run("return", slot, waiter, now)
       activity.unknown = unknown
-      return
+      return activity
     }
     this.end(waiter, slot, unknown, now)
+    return undefined
   }
 
   /**

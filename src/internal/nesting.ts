@@ -7,6 +7,7 @@ import { wakeSoon } from "./drain.ts"
 import { ownerOf } from "./guard.ts"
 import { whoIs } from "./holder.ts"
 import type { AnyFiber, Lease } from "./lease.ts"
+import { owners } from "./waiters.ts"
 
 /** So many holders are looked at for each borrower that waits. */
 const fewHolders = 32
@@ -29,7 +30,7 @@ export class NestedBorrowing {
   /** Those that wait beside what they hold, and may have to be warned. */
   private readonly nested = new Set<Lease>()
   /** Those that have begun to wait, and may be nested. */
-  private readonly unexamined: Array<Lease> = []
+  private readonly unexamined = new Set<Lease>()
   private readonly examiner: Parked = { wake: () => this.examine() }
 
   constructor(core: Core) {
@@ -46,9 +47,11 @@ export class NestedBorrowing {
    * its own, once for all that have begun to wait meanwhile, since a look at all holders for each would be dear.
    */
   notice(lease: Lease): void {
+    const { heldBy } = this.core.machine
+    if (heldBy[ownerNumber(lease.fiber!)] === 0 && heldBy[ofScopes] === 0) return
     if (this.core.machine.held.size <= fewHolders) return this.see(lease, this.besides(lease))
-    this.unexamined.push(lease)
-    if (this.unexamined.length === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
+    this.unexamined.add(lease)
+    if (this.unexamined.size === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
   }
 
   /** Most borrowers find nothing: what makes a list, or asks for a Scope, comes last. */
@@ -59,10 +62,9 @@ export class NestedBorrowing {
     for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
       const holder = waiter as Lease
       if (ownerOf(holder.fiber!) !== owner) {
-        const { holdingScope } = holder
-        if (holdingScope === undefined) continue
+        if (holder.scope === undefined) continue
         if (scope === "unasked") scope = scopeOf(lease)
-        if (holdingScope !== scope) continue
+        if (holder.scope !== scope) continue
       }
       beside = [...beside, holder]
     }
@@ -71,14 +73,16 @@ export class NestedBorrowing {
 
   /** Who of those that wait holds something beside? Asked also before anybody is told who holds what. */
   examine(): void {
-    if (this.unexamined.length === 0) return
+    if (this.unexamined.size === 0) return
     const owners = new Set<Scope.Scope | AnyFiber | undefined>()
     for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
-      const { fiber, holdingScope } = waiter as Lease
+      const { fiber, scope } = waiter as Lease
       owners.add(ownerOf(fiber!))
-      if (holdingScope !== undefined) owners.add(holdingScope)
+      if (scope !== undefined) owners.add(scope)
     }
-    for (const lease of this.unexamined.splice(0)) {
+    const unexamined = [...this.unexamined]
+    this.unexamined.clear()
+    for (const lease of unexamined) {
       if (!lease.isWaiting) continue
       if (owners.has(ownerOf(lease.fiber!)) || owners.has(scopeOf(lease))) this.see(lease, this.besides(lease))
     }
@@ -118,3 +122,9 @@ export class NestedBorrowing {
     this.nested.delete(lease)
   }
 }
+
+/** The number of all owners that are Scopes. */
+export const ofScopes = 0
+
+/** That of a fiber: one of the others. */
+export const ownerNumber = (fiber: AnyFiber): number => 1 + (ownerOf(fiber).id & (owners - 2))

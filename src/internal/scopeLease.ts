@@ -77,6 +77,7 @@ export class ScopeLease extends Lease {
   declare private takers: Set<AnyFiber> | undefined
   /** An interruption or a defect hit a call. */
   declare private hit: boolean
+  declare patience: number
   declare private scopeExit: Exit.Exit<unknown, unknown> | undefined
 
   constructor(registry: Registry, pooled: Pooled, scope: Scope.Scope, unit: AnyFiber | undefined) {
@@ -91,6 +92,7 @@ export class ScopeLease extends Lease {
     this.inFlight = undefined
     this.takers = undefined
     this.hit = false
+    this.patience = 0
     this.scopeExit = undefined
   }
 
@@ -109,14 +111,11 @@ export class ScopeLease extends Lease {
     // a timeout is read even where nobody waits: a wrong one is wrong at once
     core.patience(timeout)
     const now = core.now()
-    if (this.state !== "new" || !core.machine.hit(this, now)) return false
+    if (this.state !== "new") return false
     this.identify(fiber)
+    if (!core.machine.hit(this, now)) return false
     core.lent(now)
     return this.isOpen
-  }
-
-  override get holdingScope(): Scope.Scope {
-    return this.scope
   }
 
   /**
@@ -155,12 +154,12 @@ export class ScopeLease extends Lease {
 
   private ask(fiber: AnyFiber, timeout: unknown): void {
     const { core } = this
-    const limit = core.patience(timeout)
+    this.patience = core.patience(timeout)
     this.identify(fiber)
     this.settleGroup()
     if (core.machine.closed) return this.refused(core.closed(this.group))
     const now = core.now()
-    core.machine.borrow(this, limit, now)
+    core.machine.borrow(this, this.patience, now)
     core.asked(this, now)
   }
 

@@ -70,9 +70,10 @@ export const nothing = (state: Scope.Scope["state"] | undefined, finalizer: Fina
     : Effect.void
 
 /** Takes back what was added under the key; where that cannot be done, it stays and must do nothing. */
-export const removeFinalizer = (scope: Scope.Scope, key: object): void => {
+export const removeFinalizer = (scope: Scope.Scope, key: object): boolean => {
   const { state } = scope
-  if (!works || state._tag !== "Open") return
+  if (!works || state._tag !== "Open") return false
   if (state.finalizerKey === key) scope.state = { _tag: "Empty" }
   else state.finalizers?.delete(key)
+  return true
 }

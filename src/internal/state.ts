@@ -118,6 +118,8 @@ export class Activity implements Timed {
   over = false
   /** What the interpreter keeps of it. */
   fiber: unknown = undefined
+  /** The same of a return: how the holder ended. */
+  exit: unknown = undefined
 
   constructor(kind: "check" | "borrow" | "return", slot: Slot, waiter: Waiter | undefined, now: number) {
     this.kind = kind

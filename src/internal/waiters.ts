@@ -1,7 +1,10 @@
 import type { Timed } from "./heap.ts"
 import type { Linked } from "./list.ts"
 import { List } from "./list.ts"
-import type { Activity, Group, Slot } from "./state.ts"
+import type { Group, Slot } from "./state.ts"
+
+/** So many owners are told apart; several may have the same number. */
+export const owners = 65
 
 /**
  * A borrower, from its arrival to the end of its borrow. One node serves the queue, the list of holders and the heap of
@@ -13,17 +16,16 @@ export class Waiter implements Linked<Waiter>, Timed {
   declare timerIndex: number
   declare state: "new" | "queued" | "preparing" | "holding" | "returning" | "ended"
   declare group: Group
+  /** Whose it is: the same for all borrowers of one owner, below `owners`. */
+  declare owner: number
   /** What it holds; while an object is prepared for it, that object. */
   declare slot: Slot | undefined
-  /** What is being run on the object for this borrower. */
-  declare activity: Activity | undefined
   /** The order of arrival, for a borrower that becomes the first in the queue again. */
   declare seq: number
   /** Since when it has been waiting, then since when it has been holding. */
   declare since: number
   /** Set when it arrives, and never read before: zero, so that the hot path allocates no number. */
   declare deadline: number
-  declare timeout: number
   /** Takes an idle object or nothing. */
   declare polls: boolean
 
@@ -34,12 +36,11 @@ export class Waiter implements Linked<Waiter>, Timed {
     this.timerIndex = -1
     this.state = "new"
     this.group = group
+    this.owner = 0
     this.slot = undefined
-    this.activity = undefined
     this.seq = 0
     this.since = 0
     this.deadline = 0
-    this.timeout = 0
     this.polls = false
   }
 

@@ -1,37 +1,110 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as TestClock from "effect/testing/TestClock"
 import { Pool } from "../../src/index.ts"
 import type { Core } from "../../src/internal/core.ts"
 import * as pooled from "../../src/internal/pooled.ts"
 
+type Borrow = <A, E>(
+  pool: Pool.Pool<number>,
+  body: (object: number) => Effect.Effect<A, E>
+) => Effect.Effect<A, unknown>
+
 describe("leases", () => {
-  const spares: Record<string, (core: Core) => ReadonlyArray<unknown>> = {
-    use: ({ spareUses }) => spareUses,
-    get: ({ spareGets }) => spareGets
+  const spares: Record<string, (core: Core) => number> = {
+    use: ({ spareUses }) => spareUses.size,
+    get: ({ spareGets }) => spareGets.size
   }
 
-  const borrows: Record<string, (pool: Pool.Pool<number>) => Effect.Effect<unknown, unknown>> = {
-    use: (pool) => Pool.use(pool, () => Effect.yieldNow),
-    get: (pool) => Effect.scoped(Effect.andThen(Pool.get(pool), Effect.yieldNow))
+  const borrows: Record<string, Borrow> = {
+    use: (pool, body) => Pool.use(pool, body),
+    get: (pool, body) => Effect.scoped(Effect.flatMap(Pool.get(pool), body))
   }
 
   for (const [form, borrow] of Object.entries(borrows)) {
-    it.effect(`are used again, and of a burst of borrowers 1,000 are kept: ${form}`, () =>
+    const spare = (pool: Pool.Pool<number>) => spares[form]!(pooled.of(pool).core)
+
+    it.effect(`are used again: ${form}`, () =>
       Effect.gen(function*() {
         const pool = yield* Pool.make({ acquire: Pool.CreationNumber, max: 10 })
-        const kept = () => spares[form]!(pooled.of(pool).core)
         const together = (count: number) =>
-          Effect.forEach(Array.from({ length: count }), () => borrow(pool), { concurrency: "unbounded", discard: true })
-        yield* borrow(pool)
-        const [first] = kept()
-        yield* borrow(pool)
-        assert.deepStrictEqual(kept().length, 1)
-        assert.strictEqual(kept()[0], first)
-        yield* together(999)
-        assert.strictEqual(kept().length, 999)
-        yield* together(1200)
-        assert.strictEqual(kept().length, 1000)
-        assert.strictEqual(new Set(kept()).size, 1000)
+          Effect.forEach(Array.from({ length: count }), () => borrow(pool, () => Effect.yieldNow), {
+            concurrency: "unbounded",
+            discard: true
+          })
+        for (let i = 0; i < 3; i++) {
+          yield* together(1)
+          assert.strictEqual(spare(pool), 1)
+        }
+        for (let i = 0; i < 3; i++) {
+          yield* together(999)
+          assert.strictEqual(spare(pool), 999)
+        }
+        yield* together(20_000)
+        assert.strictEqual(spare(pool), 10_000)
+      }))
+
+    it.effect(`also those of borrowers that gave up or timed out: ${form}`, () =>
+      Effect.gen(function*() {
+        const pool = yield* Pool.make({ acquire: Pool.CreationNumber, max: 1, borrowTimeout: 100 })
+        const gate = Latch.makeUnsafe()
+        const fork = Effect.forkChild(Effect.exit(borrow(pool, () => gate.await)))
+        const holder = yield* fork
+        const waiting = [yield* fork, yield* fork]
+        yield* Effect.yieldNow
+        const spared = [spare(pool)]
+        yield* Fiber.interrupt(waiting[0]!)
+        spared.push(spare(pool))
+        yield* TestClock.adjust(100)
+        const timedOut = yield* Fiber.join(waiting[1]!)
+        spared.push(spare(pool))
+        // each of them is as good as new
+        const served: Array<number> = []
+        const again = yield* Effect.forkChild(
+          Effect.forEach(
+            ["a", "b"],
+            () => borrow(pool, (object) => Effect.sync(() => served.push(object))),
+            { concurrency: "unbounded", discard: true }
+          )
+        )
+        yield* Effect.yieldNow
+        spared.push(spare(pool))
+        yield* gate.open
+        yield* Fiber.join(again)
+        const held = yield* Fiber.join(holder)
+        assert.isTrue(Exit.isFailure(timedOut) && Exit.isSuccess(held))
+        assert.deepStrictEqual(spared, [0, 1, 2, 0])
+        assert.strictEqual(spare(pool), 3)
+        assert.deepStrictEqual(served, [0, 0])
+        assert.deepInclude(yield* Pool.stats(pool), { borrowed: 3, returned: 3, timeouts: 1, cancelled: 1 })
       }))
   }
+
+  it.effect("but not while their Scope may still end them", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({ acquire: Pool.CreationNumber, max: 1, borrowTimeout: 100 })
+      const gate = Latch.makeUnsafe()
+      const holder = yield* Effect.forkChild(Pool.use(pool, () => gate.await))
+      yield* Effect.yieldNow
+      const ended: Array<Exit.Exit<unknown, unknown>> = []
+      // the borrower waits in the Scope as it closes: its finalizer has begun
+      yield* Effect.scoped(
+        Effect.andThen(
+          Effect.forkDetach(Effect.onExit(Pool.get(pool), (exit) => Effect.sync(() => ended.push(exit)))),
+          Effect.yieldNow
+        )
+      )
+      yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      const [exit] = ended
+      assert.isTrue(exit !== undefined && Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.strictEqual(spares["get"]!(pooled.of(pool).core), 0)
+      yield* gate.open
+      yield* Fiber.join(holder)
+      assert.deepInclude(yield* Pool.stats(pool), { borrowed: 1, returned: 1, cancelled: 1, idle: 1 })
+    }))
 })

@@ -7,7 +7,7 @@
 import { Machine } from "../../src/internal/machine.ts"
 import type { Policy, Reason } from "../../src/internal/policy.ts"
 import type { Activity, Command, Group, Happening, Slot } from "../../src/internal/state.ts"
-import { Waiter } from "../../src/internal/waiters.ts"
+import { owners, Waiter } from "../../src/internal/waiters.ts"
 
 export type Kind = "check" | "borrow" | "return"
 
@@ -1415,6 +1415,7 @@ class Client extends Waiter {
   constructor(group: Group, id: number) {
     super(group)
     this.id = id
+    this.owner = id % owners
   }
 }
 
@@ -1692,6 +1693,9 @@ export class History {
     same("created and not destroyed", totals.created - destroyed, born)
     same("holders", totals.borrowed - totals.returned, holders)
     same("held", machine.held.size + machine.returning.size, holders)
+    const heldBy = new Array<number>(owners).fill(0)
+    for (let waiter = machine.held.head; waiter !== undefined; waiter = waiter.next) heldBy[waiter.owner]!++
+    same("held by owner", machine.heldBy.join(), heldBy.join())
     same("places", machine.places, places)
     check(places <= this.most, () => `${places} places are taken of ${this.most}`)
     this.most = Math.max(model.total ?? Infinity, Math.min(this.most, places))

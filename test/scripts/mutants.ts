@@ -153,7 +153,7 @@ const mutants: ReadonlyArray<Mutant> = [
   machine("cancel: what it leaves serves nobody", "    if (idle) this.settle(waiter.group, now)\n", ""),
   machine(
     "release: twice",
-    "    if (waiter.state !== \"holding\") return\n    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown",
+    "    if (waiter.state !== \"holding\") return undefined\n    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown",
     "    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown"
   ),
   machine(
@@ -351,8 +351,8 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "checked: shares stay taken while the hook runs",
-    "        waiter.activity = this.run(\"borrow\", slot, waiter, now)\n        this.freed(slot, now)\n",
-    "        waiter.activity = this.run(\"borrow\", slot, waiter, now)\n"
+    "        this.run(\"borrow\", slot, waiter, now)\n        this.freed(slot, now)\n",
+    "        this.run(\"borrow\", slot, waiter, now)\n"
   ),
   machine(
     "prepared: too old, and handed over",
@@ -433,8 +433,50 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "lend: a hand-over does not end the losing",
-    "    if (slot.group.outage !== undefined && slot.group.outage.losing) this.recover(slot.group)\n",
+    "    if (group.outage !== undefined && group.outage.losing) this.recover(group)\n",
     ""
+  ),
+  machine(
+    "lend: the same where there is nothing else to do",
+    "!this.observed && group.outage === undefined) return",
+    "!this.observed) return"
+  ),
+  machine(
+    "lend: nobody is told",
+    "this.lendsOnly && !this.observed &&",
+    "this.lendsOnly &&"
+  ),
+  machine(
+    "lend: who holds too long is forgotten",
+    "this.lendsOnly = this.overdueAfter === Infinity && ",
+    "this.lendsOnly = "
+  ),
+  machine(
+    "lend: used too often",
+    "policy.maxUses === Infinity && policy.concurrency === 1\n",
+    "policy.concurrency === 1\n"
+  ),
+  machine(
+    "lend: shares are forgotten",
+    "policy.maxUses === Infinity && policy.concurrency === 1\n",
+    "policy.maxUses === Infinity\n"
+  ),
+  machine(
+    "needsPreparation: the hook is forgotten",
+    "this.lendsAsIs = !policy.hasBorrowHook && ",
+    "this.lendsAsIs = "
+  ),
+  machine(
+    "needsPreparation: the check is forgotten",
+    "this.lendsAsIs = !policy.hasBorrowHook && policy.healthAfterIdle === Infinity",
+    "this.lendsAsIs = !policy.hasBorrowHook"
+  ),
+  machine("lend: the owner holds nothing", "    this.heldBy[waiter.owner]!++\n", ""),
+  machine("unhold: the owner holds for ever", "    this.heldBy[waiter.owner]!--\n", ""),
+  machine(
+    "leave: what is prepared for another",
+    "slot.activities.find((each) => each.waiter === waiter)!",
+    "slot.activities[0]!"
   ),
   machine(
     "lend: free shares are not lent",

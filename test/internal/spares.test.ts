@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Spares } from "../../src/internal/spares.ts"
+
+describe("spares", () => {
+  const burst = (spares: Spares<number>, count: number, now: number) => {
+    const taken: Array<number> = []
+    for (let i = 0; i < count; i++) taken.push(spares.take() ?? i)
+    for (const each of taken) spares.keep(each, now)
+  }
+
+  it("give what was kept last, and nothing where nothing was kept", () => {
+    const spares = new Spares<string>()
+    assert.strictEqual(spares.take(), undefined)
+    spares.keep("a", 0)
+    spares.keep("b", 0)
+    assert.deepStrictEqual([spares.size, spares.take(), spares.take(), spares.take(), spares.size], [
+      2,
+      "b",
+      "a",
+      undefined,
+      0
+    ])
+  })
+
+  it("are 10,000 at most", () => {
+    const spares = new Spares<number>()
+    burst(spares, 10_001, 0)
+    assert.strictEqual(spares.size, 10_000)
+  })
+
+  it("let go what nobody needed for ten seconds, but for 1,000", () => {
+    const spares = new Spares<number>()
+    burst(spares, 5000, 0)
+    burst(spares, 3000, 9999)
+    assert.strictEqual(spares.size, 5000)
+    // 3,000 were needed at once since the first of them came back: the other 2,000 were not
+    burst(spares, 100, 10_000)
+    assert.strictEqual(spares.size, 5000)
+    burst(spares, 3000, 19_999)
+    assert.strictEqual(spares.size, 5000)
+    burst(spares, 1, 20_000)
+    assert.strictEqual(spares.size, 3000)
+    burst(spares, 1, 30_000)
+    assert.strictEqual(spares.size, 1001)
+    burst(spares, 1, 60_000)
+    assert.strictEqual(spares.size, 1001)
+  })
+
+  it("keep those that bursts need again and again", () => {
+    const spares = new Spares<number>()
+    const sizes: Array<number> = []
+    for (let now = 0; now < 100_000; now += 5000) {
+      burst(spares, 4000, now)
+      sizes.push(spares.size)
+    }
+    assert.deepStrictEqual(sizes, sizes.map(() => 4000))
+  })
+})
