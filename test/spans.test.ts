@@ -146,6 +146,29 @@ describe("pool.create", () => {
       ))
   }
 
+  it.effect("is the same where there is no tracer for who looks at it later", () =>
+    Effect.gen(function*() {
+      const acquire = Effect.tap(Effect.orDie(Effect.currentSpan), () => Effect.sleep(10))
+      const pool = yield* Pool.make({ name: "app/Database", acquire, max: 2, min: 2 })
+      yield* TestClock.adjust(10)
+      const [first, second] = yield* Effect.scoped(Effect.all([Pool.get(pool), Pool.get(pool)]))
+      assert(first !== undefined && second !== undefined && first.status._tag === "Ended")
+      assert.isTrue(Exit.isSuccess(first.status.exit))
+      assert.deepInclude(first.status, { startTime: 0n, endTime: 10_000_000n })
+      const { annotations, kind, name, sampled } = first
+      assert.deepStrictEqual({ kind, name, sampled }, { kind: "internal", name: "pool.create", sampled: true })
+      assert.strictEqual(annotations.mapUnsafe.size, 0)
+      assert.match(`${first.spanId} ${first.traceId}`, /^[0-9a-f]{16} [0-9a-f]{32}$/)
+      assert.strictEqual(first.spanId, first.spanId)
+      assert.notStrictEqual(first.spanId, second.spanId)
+      assert.notStrictEqual(first.traceId, second.traceId)
+      // as of any span that has ended
+      first.attribute("late", true)
+      first.event("late", 1n)
+      first.addLinks([{ span: second, attributes: {} }])
+      assert.isUndefined(first.attributes.get("late"))
+    }))
+
   it.effect("is none where spans are switched off", () =>
     Effect.gen(function*() {
       const pool = yield* Pool.make({ acquire: Effect.exit(Effect.currentSpan), max: 1 })

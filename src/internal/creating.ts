@@ -81,13 +81,13 @@ export class Creations {
     return this.run(this.context, scope, slot, traced)
   }
 
-  /** The same span, made without asking around, which takes a fifth of the time. */
+  /** The same span, made without asking around, which takes a tenth of the time. */
   private forkPlain(
     { acquire, asker, attributes, scope, slot }: Creation
   ): Fiber.Fiber<unknown, unknown> {
-    const span = new PlainSpan(this.clock.currentTimeNanosUnsafe(), attributes, slot.id, asker)
+    const span = new PlainSpan(this.clock.currentTimeMillisUnsafe(), attributes, slot.id, asker)
     const fiber = this.run(Context.add(this.context, Tracer.ParentSpan, span), scope, slot, acquire)
-    fiber.addObserver((exit) => span.end(this.clock.currentTimeNanosUnsafe(), exit))
+    fiber.addObserver((exit) => span.over(this.clock.currentTimeMillisUnsafe(), exit))
     return fiber
   }
 
@@ -108,26 +108,103 @@ const isPlain = (context: Context.Context<never>): boolean =>
   Context.get(context, References.TracerSpanLinks).length === 0 &&
   Object.keys(Context.get(context, References.TracerSpanAnnotations)).length === 0
 
-/** A span that only what runs inside of it can see: its attributes are made when somebody looks. */
-class PlainSpan extends Tracer.NativeSpan {
+const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
+
+/** A span that only what runs inside of it can see: it is made when somebody looks. Its times are whole milliseconds. */
+class PlainSpan implements Tracer.Span {
+  readonly _tag = "Span"
+  private readonly startedAt: number
   private readonly known: Attributes
   private readonly object: number
+  private readonly asker: Tracer.AnySpan | undefined
+  private made: Tracer.Span | undefined = undefined
+  private endedAt = 0
+  private exit: AnyExit | undefined = undefined
 
-  constructor(startTime: bigint, known: Attributes, object: number, asker: Tracer.AnySpan | undefined) {
-    super({
+  constructor(startedAt: number, known: Attributes, object: number, asker: Tracer.AnySpan | undefined) {
+    this.startedAt = startedAt
+    this.known = known
+    this.object = object
+    this.asker = asker
+  }
+
+  /** The creation is over, at this time in milliseconds. */
+  over(endedAt: number, exit: AnyExit): void {
+    this.endedAt = endedAt
+    this.exit = exit
+    this.made?.end(nanos(endedAt), exit)
+  }
+
+  private get span(): Tracer.Span {
+    if (this.made !== undefined) return this.made
+    const span = new Tracer.NativeSpan({
       name: spanName,
       parent: Option.none(),
       annotations: Context.empty(),
-      links: linksTo(asker),
-      startTime,
+      links: linksTo(this.asker),
+      startTime: nanos(this.startedAt),
       kind: "internal",
       sampled: true
     })
-    this.known = known
-    this.object = object
+    for (const [key, value] of Object.entries(this.known)) span.attribute(key, value)
+    span.attribute(objectAttribute, this.object)
+    if (this.exit !== undefined) span.end(nanos(this.endedAt), this.exit)
+    return this.made = span
   }
 
-  override get attributes(): Map<string, unknown> {
-    return this._attributes ??= new Map(Object.entries({ ...this.known, [objectAttribute]: this.object }))
+  get name(): string {
+    return spanName
+  }
+
+  get spanId(): string {
+    return this.span.spanId
+  }
+
+  get traceId(): string {
+    return this.span.traceId
+  }
+
+  get parent(): Option.Option<Tracer.AnySpan> {
+    return this.span.parent
+  }
+
+  get annotations(): Context.Context<never> {
+    return this.span.annotations
+  }
+
+  get status(): Tracer.SpanStatus {
+    return this.span.status
+  }
+
+  get attributes(): ReadonlyMap<string, unknown> {
+    return this.span.attributes
+  }
+
+  get links(): ReadonlyArray<Tracer.SpanLink> {
+    return this.span.links
+  }
+
+  get sampled(): boolean {
+    return this.span.sampled
+  }
+
+  get kind(): Tracer.SpanKind {
+    return this.span.kind
+  }
+
+  end(endTime: bigint, exit: AnyExit): void {
+    this.span.end(endTime, exit)
+  }
+
+  attribute(key: string, value: unknown): void {
+    this.span.attribute(key, value)
+  }
+
+  event(name: string, startTime: bigint, attributes?: Record<string, unknown>): void {
+    this.span.event(name, startTime, attributes)
+  }
+
+  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
+    this.span.addLinks(links)
   }
 }

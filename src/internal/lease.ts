@@ -14,7 +14,6 @@ import { wakeSoon } from "./drain.ts"
 import type { Framed } from "./frames.ts"
 import { enter, frameOf } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
-import type { Nesting } from "./nesting.ts"
 import { ofScopes, ownerNumber } from "./nesting.ts"
 import { addFinalizer, nothing, removeFinalizer } from "./scopes.ts"
 import type { Group } from "./state.ts"
@@ -33,9 +32,6 @@ export abstract class Lease extends Waiter {
   declare pooled: Pooled
   declare fiber: AnyFiber | undefined
   declare span: Tracer.AnySpan | undefined
-  /** The Scope that holds the object; a body has none. */
-  declare scope: Scope.Scope | undefined
-  declare nesting: Nesting | undefined
   /** Goes on with what waits for this lease: for its object, then for the hook of its return. */
   declare protected resume: ((effect: AnyEffect) => void) | undefined
 
@@ -44,8 +40,6 @@ export abstract class Lease extends Waiter {
     this.pooled = pooled
     this.fiber = undefined
     this.span = undefined
-    this.scope = undefined
-    this.nesting = undefined
     this.resume = undefined
   }
 
@@ -53,18 +47,19 @@ export abstract class Lease extends Waiter {
     return this.pooled.core
   }
 
+  /** The Scope that holds the object; a body has none. */
+  get holdingScope(): Scope.Scope | undefined {
+    return undefined
+  }
+
   /** It has asked for an object, and the pool has not answered. */
   get isWaiting(): boolean {
     return this.state === "queued" || this.state === "preparing"
   }
 
-  nest(): Nesting {
-    return this.nesting ??= { alsoWaiting: 0, beside: [], warned: false }
-  }
-
   /** Other borrowers of the same fiber or Scope wait for this pool. */
   get hasWaiting(): boolean {
-    return this.nesting !== undefined && this.nesting.alsoWaiting > 0
+    return this.core.nesting.hasWaiting(this)
   }
 
   /** The fiber that the user knows. */
@@ -97,7 +92,6 @@ export abstract class Lease extends Waiter {
   identify(fiber: AnyFiber): void {
     this.fiber = fiber
     this.span = fiber.cache.span
-    this.owner = this.scope === undefined ? ownerNumber(fiber) : ofScopes
   }
 
   /** The hook of its return is over. */
@@ -132,18 +126,12 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   declare private parked: AnyEffect | undefined
   /** The frame around it, which is made once. */
   declare private framed: AnyEffect | undefined
-  /** Is to be woken; until then it must not be used again. */
-  declare private waking: boolean
-  /** The borrower has been given the object itself. */
-  declare protected taken: boolean
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
     this.parked = undefined
     this.framed = undefined
-    this.waking = false
-    this.taken = false
   }
 
   get frame(): AnyEffect {
@@ -153,24 +141,28 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   abstract begin(fiber: AnyFiber): AnyEffect
   abstract ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
 
+  /** The borrower has been given the object itself. */
+  abstract readonly taken: boolean
+
   /** What is run with the object, or with the reason. */
   protected abstract proceed(): AnyEffect
 
   served(): void {
-    this.core.nesting.forget(this)
-    this.waking = true
-    wakeSoon(this.fiber!.cache.scheduler, this)
+    this.answered()
   }
 
   refused(failure: Failure): void {
-    this.core.nesting.forget(this)
     this.failure = failure
-    this.waking = true
-    wakeSoon(this.fiber!.cache.scheduler, this)
+    this.answered()
+  }
+
+  /** Wakes it, if it is parked: otherwise it looks for the answer before it is. */
+  private answered(): void {
+    this.core.nesting.ended(this)
+    if (this.resume !== undefined) wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   wake(): void {
-    this.waking = false
     // it was interrupted meanwhile, and waits for the hook of its return
     if (this.state === "returning") return
     const { resume } = this
@@ -230,20 +222,19 @@ abstract class FiberLease extends Lease implements Framed, Parked {
 
   /** Made as new after its end, so that it can be used again. Not where somebody still knows of it. */
   protected forget(): boolean {
-    if (this.waking || this.hasWaiting || this.core.flushing) return false
+    const { core } = this
+    // it is to be woken, or in what the pool is about to do
+    if (this.resume !== undefined || core.flushing || !core.nesting.forget(this)) return false
     this.state = "new"
-    this.taken = false
     this.failure = undefined
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined
-    this.nesting = undefined
-    this.resume = undefined
     return true
   }
 
   protected giveUp(): void {
-    this.core.nesting.forget(this)
+    this.core.nesting.ended(this)
     this.core.machine.cancel(this, this.core.now())
     this.core.flush()
   }
@@ -276,6 +267,7 @@ type Body = (object: unknown) => AnyEffect
 
 /** One run of `use`: it is the effect inside the frame that gives the object back. */
 class UseLease extends FiberLease {
+  /** What it was made for, until the body is called. */
   declare private use: Use | undefined
 
   constructor(pooled: Pooled) {
@@ -285,6 +277,14 @@ class UseLease extends FiberLease {
 
   get patience(): number {
     return this.use!.patience
+  }
+
+  override get owner(): number {
+    return ownerNumber(this.fiber!)
+  }
+
+  get taken(): boolean {
+    return this.use === undefined
   }
 
   prepare(use: Use): void {
@@ -300,8 +300,9 @@ class UseLease extends FiberLease {
 
   protected proceed(): AnyEffect {
     if (this.failure !== undefined) return this.failure
-    this.taken = true
-    return this.use!.body(this.slot!.value)
+    const { body } = this.use!
+    this.use = undefined
+    return body(this.slot!.value)
   }
 
   lost(failure: Failure, reason: "revoked" | "shutdown"): void {
@@ -320,6 +321,7 @@ class UseLease extends FiberLease {
     }
     if (this.isWaiting) {
       this.giveUp()
+      this.resume = undefined
       this.recycle()
     } else if (this.failure !== undefined) this.recycle()
     return undefined
@@ -389,14 +391,20 @@ const newUse = (pool: Pooled): UseLease =>
 
 /** A borrow until a Scope closes: its finalizer is in place before anything is borrowed. */
 class GetLease extends FiberLease {
+  declare scope: Scope.Scope | undefined
   declare patience: number
+  declare taken: boolean
+  declare private polling: boolean
   /** The state of the Scope with the finalizer in it. */
   declare private added: Scope.Scope["state"] | undefined
   declare private readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
   constructor(pooled: Pooled) {
     super(pooled)
+    this.scope = undefined
     this.patience = 0
+    this.taken = false
+    this.polling = false
     this.added = undefined
     this.finalize = (exit) => this.release(exit)
   }
@@ -405,7 +413,19 @@ class GetLease extends FiberLease {
     this.renew(pooled)
     this.scope = scope
     this.patience = patience
-    this.polls = polls
+    this.polling = polls
+  }
+
+  override get holdingScope(): Scope.Scope | undefined {
+    return this.scope
+  }
+
+  override get owner(): number {
+    return ofScopes
+  }
+
+  override get polls(): boolean {
+    return this.polling
   }
 
   /** Adds the finalizer; gives an effect only where it could not be done at once. */
@@ -480,6 +500,7 @@ class GetLease extends FiberLease {
   private recycle(): void {
     if (!this.forget()) return
     this.scope = undefined
+    this.taken = false
     this.added = undefined
     this.core.spareGets.keep(this, this.core.latest)
   }
@@ -488,7 +509,10 @@ class GetLease extends FiberLease {
   ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     if (exit._tag === "Success" && this.state === "holding") return undefined
     const gaveUp = this.isWaiting
-    if (gaveUp) this.giveUp()
+    if (gaveUp) {
+      this.giveUp()
+      this.resume = undefined
+    }
     const removed = removeFinalizer(this.scope!, this)
     if (this.state === "holding") return this.giveBack(false, Exit.void)
     if (removed && (gaveUp || this.failure !== undefined)) this.recycle()

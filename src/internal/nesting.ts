@@ -27,6 +27,8 @@ export interface Nesting {
 
 export class NestedBorrowing {
   private readonly core: Core
+  /** What is known of borrowers; most pools never see one that is nested. */
+  private nestings: WeakMap<Lease, Nesting> | undefined = undefined
   /** Those that wait beside what they hold, and may have to be warned. */
   private readonly nested = new Set<Lease>()
   /** Those that have begun to wait, and may be nested. */
@@ -40,6 +42,33 @@ export class NestedBorrowing {
   /** Somebody may have to be warned after the next transition. */
   get isWatching(): boolean {
     return this.nested.size > 0
+  }
+
+  private of(lease: Lease): Nesting | undefined {
+    return this.nestings?.get(lease)
+  }
+
+  private make(lease: Lease): Nesting {
+    const known = this.of(lease)
+    if (known !== undefined) return known
+    const nesting: Nesting = { alsoWaiting: 0, beside: [], warned: false }
+    this.nestings ??= new WeakMap()
+    this.nestings.set(lease, nesting)
+    return nesting
+  }
+
+  /** Other borrowers of the same fiber or Scope wait for this pool. */
+  hasWaiting(lease: Lease): boolean {
+    const nesting = this.of(lease)
+    return nesting !== undefined && nesting.alsoWaiting > 0
+  }
+
+  /** The borrow is over, and the lease is to be used for another; false where others still wait beside it. */
+  forget(lease: Lease): boolean {
+    if (this.nestings === undefined) return true
+    if (this.hasWaiting(lease)) return false
+    this.nestings.delete(lease)
+    return true
   }
 
   /**
@@ -62,9 +91,10 @@ export class NestedBorrowing {
     for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
       const holder = waiter as Lease
       if (ownerOf(holder.fiber!) !== owner) {
-        if (holder.scope === undefined) continue
+        const { holdingScope } = holder
+        if (holdingScope === undefined) continue
         if (scope === "unasked") scope = scopeOf(lease)
-        if (holder.scope !== scope) continue
+        if (holdingScope !== scope) continue
       }
       beside = [...beside, holder]
     }
@@ -76,9 +106,9 @@ export class NestedBorrowing {
     if (this.unexamined.size === 0) return
     const owners = new Set<Scope.Scope | AnyFiber | undefined>()
     for (let waiter = this.core.machine.held.head; waiter !== undefined; waiter = waiter.next) {
-      const { fiber, scope } = waiter as Lease
+      const { fiber, holdingScope } = waiter as Lease
       owners.add(ownerOf(fiber!))
-      if (scope !== undefined) owners.add(scope)
+      if (holdingScope !== undefined) owners.add(holdingScope)
     }
     const unexamined = [...this.unexamined]
     this.unexamined.clear()
@@ -90,8 +120,8 @@ export class NestedBorrowing {
 
   private see(lease: Lease, beside: ReadonlyArray<Lease>): void {
     if (beside.length === 0) return
-    for (const holder of beside) holder.nest().alsoWaiting++
-    lease.nest().beside = beside
+    for (const holder of beside) this.make(holder).alsoWaiting++
+    this.make(lease).beside = beside
     this.nested.add(lease)
     this.warn()
   }
@@ -101,7 +131,7 @@ export class NestedBorrowing {
     for (const lease of this.nested) {
       if (!this.core.machine.needsReturn(lease)) continue
       this.nested.delete(lease)
-      const nesting = lease.nest()
+      const nesting = this.make(lease)
       const holder = nesting.beside.find(({ state }) => state === "holding")
       if (holder === undefined || nesting.warned) continue
       nesting.warned = true
@@ -114,10 +144,10 @@ export class NestedBorrowing {
   }
 
   /** It waits no more. */
-  forget(lease: Lease): void {
-    const { nesting } = lease
+  ended(lease: Lease): void {
+    const nesting = this.of(lease)
     if (nesting === undefined) return
-    for (const holder of nesting.beside) holder.nest().alsoWaiting--
+    for (const holder of nesting.beside) this.make(holder).alsoWaiting--
     nesting.beside = nobody
     this.nested.delete(lease)
   }

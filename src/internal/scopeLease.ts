@@ -10,6 +10,7 @@ import type { AnyEffect, AnyFiber, Failure, Pooled } from "./lease.ts"
 import { isHit, Lease } from "./lease.ts"
 import type { Linked } from "./list.ts"
 import { List } from "./list.ts"
+import { ofScopes } from "./nesting.ts"
 
 /** A call that is under way. */
 export interface InFlight extends Linked<InFlight> {
@@ -105,6 +106,14 @@ export class ScopeLease extends Lease {
   // borrowing
   // ---------------------------------------------------------------------------------------------------------------
 
+  override get holdingScope(): Scope.Scope {
+    return this.scope
+  }
+
+  override get owner(): number {
+    return ofScopes
+  }
+
   /** Takes an object that is lent at once, if there is one. It needs no frame: from the first moment it is the Scope's. */
   take(fiber: AnyFiber, timeout: unknown): boolean {
     const { core } = this
@@ -164,7 +173,7 @@ export class ScopeLease extends Lease {
   }
 
   private cancel(): void {
-    this.core.nesting.forget(this)
+    this.core.nesting.ended(this)
     this.core.machine.cancel(this, this.core.now())
     this.forget()
     this.core.flush()
@@ -182,12 +191,12 @@ export class ScopeLease extends Lease {
   }
 
   served(): void {
-    this.core.nesting.forget(this)
+    this.core.nesting.ended(this)
     this.wakeAll()
   }
 
   refused(failure: Failure): void {
-    this.core.nesting.forget(this)
+    this.core.nesting.ended(this)
     this.state = "ended"
     this.forget()
     if (this.callers === undefined) return

@@ -148,7 +148,6 @@ const mutants: ReadonlyArray<Mutant> = [
     "      waiter.state = \"ended\"\n      this.commands.push({ op: \"none\", waiter })\n      return undefined\n    }\n    if (slot.expiresAt",
     "      waiter.state = \"ended\"\n      this.grow(waiter.group, waiter, now)\n      this.commands.push({ op: \"none\", waiter })\n      return undefined\n    }\n    if (slot.expiresAt"
   ),
-  machine("poll: is a borrower like others", "    waiter.polls = true\n", ""),
   machine("cancel: is not counted", "    waiter.group.totals.cancelled++\n", ""),
   machine("cancel: what it leaves serves nobody", "    if (idle) this.settle(waiter.group, now)\n", ""),
   machine(
