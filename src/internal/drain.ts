@@ -26,7 +26,6 @@ const resolved = Promise.resolve()
 class Drain {
   private parked: Array<Parked> = []
   private scheduled = false
-  private hurried = false
   /** How often they may be woken ahead of the next task. */
   private ahead = 0
   private pays = false
@@ -40,12 +39,9 @@ class Drain {
   }
 
   push(parked: Parked): void {
-    this.parked.push(parked)
+    const isFirst = this.parked.push(parked) === 1
     if (!this.scheduled) this.schedule()
-    if (this.ahead > 0 && !this.hurried) {
-      this.hurried = true
-      resolved.then(this.hurry)
-    }
+    if (isFirst && this.ahead > 0) resolved.then(this.hurry)
   }
 
   private schedule(): void {
@@ -67,7 +63,6 @@ class Drain {
   }
 
   private readonly hurry = (): void => {
-    this.hurried = false
     const { length } = this.parked
     // the task was faster
     if (length === 0) return

@@ -14,7 +14,7 @@ import { wakeSoon } from "./drain.ts"
 import type { Framed } from "./frames.ts"
 import { enter, frameOf } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
-import { ofScopes, ownerNumber } from "./nesting.ts"
+import { ownerNumber } from "./nesting.ts"
 import { addFinalizer, nothing, removeFinalizer } from "./scopes.ts"
 import type { Group } from "./state.ts"
 import { Waiter } from "./waiters.ts"
@@ -238,6 +238,14 @@ abstract class FiberLease extends Lease implements Framed, Parked {
     this.core.machine.cancel(this, this.core.now())
     this.core.flush()
   }
+
+  /** It was refused, or gives up now. */
+  protected cameToNothing(): boolean {
+    if (!this.isWaiting) return this.failure !== undefined
+    this.giveUp()
+    this.resume = undefined
+    return true
+  }
 }
 
 /** What a borrower wants. */
@@ -319,11 +327,7 @@ class UseLease extends FiberLease {
       if (hook === undefined) this.recycle()
       return hook
     }
-    if (this.isWaiting) {
-      this.giveUp()
-      this.resume = undefined
-      this.recycle()
-    } else if (this.failure !== undefined) this.recycle()
+    if (this.cameToNothing()) this.recycle()
     return undefined
   }
 
@@ -420,10 +424,6 @@ class GetLease extends FiberLease {
     return this.scope
   }
 
-  override get owner(): number {
-    return ofScopes
-  }
-
   override get polls(): boolean {
     return this.polling
   }
@@ -508,14 +508,10 @@ class GetLease extends FiberLease {
   /** The borrow came to nothing, or nobody took what came of it: nothing is left behind in the Scope. */
   ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     if (exit._tag === "Success" && this.state === "holding") return undefined
-    const gaveUp = this.isWaiting
-    if (gaveUp) {
-      this.giveUp()
-      this.resume = undefined
-    }
+    const isOver = this.cameToNothing()
     const removed = removeFinalizer(this.scope!, this)
     if (this.state === "holding") return this.giveBack(false, Exit.void)
-    if (removed && (gaveUp || this.failure !== undefined)) this.recycle()
+    if (removed && isOver) this.recycle()
     return undefined
   }
 }

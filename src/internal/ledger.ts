@@ -30,8 +30,9 @@ export class Ledger {
   rooms: Rooms | undefined = undefined
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
-  /** How many objects each owner holds. */
-  readonly heldBy = new Uint32Array(owners)
+  /** How many objects each owner holds: counted from the first question until nobody waits, since most ask nothing. */
+  protected readonly heldBy = new Uint32Array(owners)
+  protected counting = false
   /** Whose return hook is running. */
   readonly returning = new List<Waiter>()
   /** The first in `held` that has not been warned. */
@@ -54,8 +55,6 @@ export class Ledger {
   protected readonly overdueAfter: number
   /** Idle objects have deadlines. */
   protected readonly idles: boolean
-  /** What is lent needs no check or hook before. */
-  protected readonly lendsAsIs: boolean
   /** Lending leaves nothing to be done later. */
   protected readonly lendsOnly: boolean
   /** What is returned needs nothing before it is lent again, and nobody else holds it. */
@@ -68,7 +67,6 @@ export class Ledger {
     this.late = late
     this.overdueAfter = Math.min(policy.borrowWarning, policy.borrowLimit)
     this.idles = policy.idleTimeToLive !== Infinity || policy.healthInterval !== Infinity
-    this.lendsAsIs = !policy.hasBorrowHook && policy.healthAfterIdle === Infinity
     this.lendsOnly = this.overdueAfter === Infinity && policy.maxUses === Infinity && policy.concurrency === 1
     this.takesAsIs = policy.concurrency === 1 && !policy.unpooled && !policy.hasReturnHook
   }
@@ -87,6 +85,16 @@ export class Ledger {
   // ---------------------------------------------------------------------------------------------------------------
   // what the whole looks like
   // ---------------------------------------------------------------------------------------------------------------
+
+  /** Does this owner hold something, or one that has the same number? */
+  mayHold(owner: number): boolean {
+    if (!this.counting) {
+      this.counting = true
+      this.heldBy.fill(0)
+      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.heldBy[waiter.owner]!++
+    }
+    return this.heldBy[owner]! > 0
+  }
 
   /** What an object is doing, for those who look at the pool. */
   stateOf(slot: Slot): "idle" | "inUse" | "checking" {

@@ -39,7 +39,7 @@ export abstract class Lending extends Growth {
   }
 
   protected needsPreparation(slot: Slot, now: number): boolean {
-    return !this.lendsAsIs && (this.policy.hasBorrowHook || this.needsCheck(slot, now))
+    return this.policy.hasBorrowHook || this.needsCheck(slot, now)
   }
 
   protected needsCheck(slot: Slot, now: number): boolean {
@@ -53,7 +53,7 @@ export abstract class Lending extends Growth {
     waiter.slot = slot
     waiter.since = now
     this.held.push(waiter)
-    this.heldBy[waiter.owner]!++
+    if (this.counting) this.heldBy[waiter.owner]!++
     const { group } = slot
     group.totals.borrowed++
     if (this.lendsOnly && !this.observed && group.outage === undefined) return
@@ -234,7 +234,7 @@ export abstract class Lending extends Growth {
   protected unhold(waiter: Waiter): void {
     if (waiter === this.unwarned) this.unwarned = waiter.next
     this.held.remove(waiter)
-    this.heldBy[waiter.owner]!--
+    if (this.counting) this.heldBy[waiter.owner]!--
   }
 
   /** The borrow is over: it is counted, and the object has one holder less. */

@@ -163,6 +163,7 @@ export class Machine extends Lending {
     this.leaveSlot(waiter, slot, now)
     this.noteReturn(slot, waiter, now - waiter.since, now)
     if (next === undefined) {
+      this.counting = false
       slot.since = now
       group.idle.add(slot)
       if (this.idles) this.watchSlot(slot)

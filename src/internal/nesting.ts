@@ -76,8 +76,8 @@ export class NestedBorrowing {
    * its own, once for all that have begun to wait meanwhile, since a look at all holders for each would be dear.
    */
   notice(lease: Lease): void {
-    const { heldBy } = this.core.machine
-    if (heldBy[ownerNumber(lease.fiber!)] === 0 && heldBy[ofScopes] === 0) return
+    const { machine } = this.core
+    if (!machine.mayHold(ownerNumber(lease.fiber!)) && !machine.mayHold(ofScopes)) return
     if (this.core.machine.held.size <= fewHolders) return this.see(lease, this.besides(lease))
     this.unexamined.add(lease)
     if (this.unexamined.size === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
@@ -154,7 +154,7 @@ export class NestedBorrowing {
 }
 
 /** The number of all owners that are Scopes. */
-export const ofScopes = 0
+const ofScopes = 0
 
 /** That of a fiber: one of the others. */
 export const ownerNumber = (fiber: AnyFiber): number => 1 + (ownerOf(fiber).id & (owners - 2))

@@ -10,7 +10,6 @@ import type { AnyEffect, AnyFiber, Failure, Pooled } from "./lease.ts"
 import { isHit, Lease } from "./lease.ts"
 import type { Linked } from "./list.ts"
 import { List } from "./list.ts"
-import { ofScopes } from "./nesting.ts"
 
 /** A call that is under way. */
 export interface InFlight extends Linked<InFlight> {
@@ -108,10 +107,6 @@ export class ScopeLease extends Lease {
 
   override get holdingScope(): Scope.Scope {
     return this.scope
-  }
-
-  override get owner(): number {
-    return ofScopes
   }
 
   /** Takes an object that is lent at once, if there is one. It needs no frame: from the first moment it is the Scope's. */

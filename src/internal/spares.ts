@@ -1,7 +1,5 @@
 /** Most that are kept. */
 const most = 10_000
-/** So few are not worth a look. */
-const few = 1000
 /** How often they are looked through, in milliseconds. */
 const period = 10_000
 
@@ -33,7 +31,7 @@ export class Spares<A> {
 
   private look(now: number): void {
     this.lookAt = now + period
-    if (this.kept.length > few) this.kept.length = Math.max(few, this.kept.length - this.unneeded)
+    this.kept.length -= this.unneeded
     this.unneeded = this.kept.length
   }
 }

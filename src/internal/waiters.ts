@@ -38,7 +38,7 @@ export class Waiter implements Linked<Waiter>, Timed {
     this.deadline = 0
   }
 
-  /** Whose it is: the same for all borrowers of one owner, below `owners`. Never another while it holds something. */
+  /** Whose it is: the same for all of one owner, below `owners`, and for as long as it holds; 0 for all that say nothing. */
   get owner(): number {
     return 0
   }

@@ -1703,7 +1703,11 @@ export class History {
     same("held", machine.held.size + machine.returning.size, holders)
     const heldBy = new Array<number>(owners).fill(0)
     for (let waiter = machine.held.head; waiter !== undefined; waiter = waiter.next) heldBy[waiter.owner]!++
-    same("held by owner", machine.heldBy.join(), heldBy.join())
+    // not each time: it is counted from the first question on
+    if (this.dice.chance(30)) {
+      const nobody = heldBy.map((_, owner) => machine.mayHold(owner) ? "" : owner)
+      same("who holds nothing", nobody.join(), heldBy.map((held, owner) => held > 0 ? "" : owner).join())
+    }
     same("places", machine.places, places)
     check(places <= this.most, () => `${places} places are taken of ${this.most}`)
     this.most = Math.max(model.total ?? Infinity, Math.min(this.most, places))

@@ -460,18 +460,20 @@ const mutants: ReadonlyArray<Mutant> = [
     "policy.maxUses === Infinity && policy.concurrency === 1\n",
     "policy.maxUses === Infinity\n"
   ),
+  machine("lend: the owner holds nothing", "    if (this.counting) this.heldBy[waiter.owner]!++\n", ""),
+  machine("unhold: the owner holds for ever", "    if (this.counting) this.heldBy[waiter.owner]!--\n", ""),
+  machine("mayHold: what was counted before", "      this.heldBy.fill(0)\n", ""),
   machine(
-    "needsPreparation: the hook is forgotten",
-    "this.lendsAsIs = !policy.hasBorrowHook && ",
-    "this.lendsAsIs = "
+    "mayHold: who held before is not counted",
+    "      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.heldBy[waiter.owner]!++\n",
+    ""
   ),
   machine(
-    "needsPreparation: the check is forgotten",
-    "this.lendsAsIs = !policy.hasBorrowHook && policy.healthAfterIdle === Infinity",
-    "this.lendsAsIs = !policy.hasBorrowHook"
+    "mayHold: is never counted anew",
+    "      this.counting = true\n",
+    "",
+    "each question counts, which is only slower"
   ),
-  machine("lend: the owner holds nothing", "    this.heldBy[waiter.owner]!++\n", ""),
-  machine("unhold: the owner holds for ever", "    this.heldBy[waiter.owner]!--\n", ""),
   machine(
     "leave: what is prepared for another",
     "slot.activities.find((each) => each.waiter === waiter)!",
