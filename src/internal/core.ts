@@ -140,9 +140,9 @@ export class Core {
 
   /** After a hit: usually there is nothing to do. */
   lent(now: number): void {
-    const { machine } = this
-    if (machine.commands.length > 0 || machine.happenings.length > 0) this.flush()
-    else if (machine.wakeAt < this.keeper.armedAt) this.keeper.arm(machine.wakeAt, now)
+    const { commands, happenings, wakeAt } = this.machine
+    if (commands.length > 0 || happenings.length > 0) this.flush()
+    else if (wakeAt < this.keeper.armedAt) this.keeper.arm(wakeAt, now)
   }
 
   /** After a borrower has asked. */
@@ -157,17 +157,17 @@ export class Core {
     if (lease.isWaiting) this.nesting.notice(lease)
   }
 
-  /** After a return: often there is nothing to do but to wake the next. */
+  /** After a return. */
   settled(now: number): void {
     if (this.closing !== undefined || this.nesting.isWatching || this.flushing) return this.flush()
-    this.wakeServed()
+    // most returns serve nobody
+    if (this.machine.served.length > 0) this.wakeServed()
     this.lent(now)
   }
 
   private wakeServed(): void {
     const { served } = this.machine
-    // most returns serve nobody, or one, and setting the length of an array is dear
-    if (served.length === 0) return
+    // often it is one, and setting the length of an array is dear
     if (served.length === 1) return (served.pop() as Lease).served()
     for (let i = 0; i < served.length; i++) (served[i] as Lease).served()
     served.length = 0

@@ -23,30 +23,20 @@ class NoJson {
 /** Thrown when the text is long enough to be cut, and caught in `describe`: what follows is not looked at. */
 const Enough = Symbol()
 
-/** The bytes that a character (a code point) takes in a JSON string. */
-const bytesOf = (char: string): number => {
-  const code = char.codePointAt(0)!
-  if (code < 0x20) return "\b\t\n\f\r".includes(char) ? 2 : 6
-  if (code < 0x80) return char === "\"" || char === "\\" ? 2 : 1
-  if (code < 0x800) return 2
-  if (code >= 0xd800 && code < 0xe000) return 6 // a lone surrogate is escaped
-  return code < 0x10000 ? 3 : 4
-}
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
-/** As much of the text as is a JSON string of at most so many bytes, quotes included. */
+/** As much of the text as is a JSON string of at most so many bytes, quotes included: whole characters. */
 const fit = (text: string, bytes: number): string => {
-  let left = bytes - 2
+  const chars = Array.from(text.slice(0, maxBytes))
   let end = 0
-  for (const char of text) {
-    left -= bytesOf(char)
-    if (left < 0) break
-    end += char.length
+  for (let step = maxBytes; step >= 1; step /= 2) {
+    if (bytesOf(JSON.stringify(chars.slice(0, end + step).join(""))) <= bytes) end += step
   }
-  return text.slice(0, end)
+  return chars.slice(0, end).join("")
 }
 
 const isTooLong = (json: string): boolean =>
-  json.length > maxBytes || (json.length * 3 > maxBytes && new TextEncoder().encode(json).length > maxBytes)
+  json.length > maxBytes || (json.length * 3 > maxBytes && bytesOf(json) > maxBytes)
 
 /** Writes JSON text as far as it is needed, and takes nothing that JSON would drop, change or refuse. */
 class Writer {
@@ -135,6 +125,5 @@ export const describe = <Args extends ReadonlyArray<unknown>>(
     if (error !== Enough) return { _tag: "LeftOut", problem: thrown(error) }
   }
   const whole = typeof value === "string" ? value : writer.text
-  const markBytes = new TextEncoder().encode(cutMark).length
-  return { _tag: "Described", json: fit(whole, maxBytes - markBytes) + cutMark }
+  return { _tag: "Described", json: fit(whole, maxBytes - bytesOf(cutMark)) + cutMark }
 }

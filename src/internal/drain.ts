@@ -24,7 +24,7 @@ const resolved = Promise.resolve()
  * microtask for each would cost more than it saves.
  */
 class Drain {
-  private parked: Array<Parked> = []
+  private readonly parked: Array<Parked> = []
   private scheduled = false
   /** How often they may be woken ahead of the next task. */
   private ahead = 0
@@ -72,9 +72,7 @@ class Drain {
   }
 
   private wake(): void {
-    const parked = this.parked
-    this.parked = []
-    for (const each of parked) each.wake()
+    for (const each of this.parked.splice(0)) each.wake()
   }
 }
 

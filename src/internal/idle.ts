@@ -80,15 +80,15 @@ export class Idle extends List<Slot> {
 
   /** The one to be lent next; it stays where it is. */
   next(order: "lifo" | "fifo"): Slot | undefined {
-    const whole = this.whole
-    if (whole.size > this.checked) {
-      if (order === "lifo") {
-        let slot = whole.tail
-        while (slot !== undefined && slot.passedOver) slot = slot.prev
-        return slot
-      }
-      let slot = whole.head
-      while (slot !== undefined && slot.passedOver) slot = slot.next
+    if (this.size === 0 || this.checked > 0) return this.search(order)
+    return order === "lifo" ? this.tail : this.head
+  }
+
+  /** The same where some are passed over, or none is wholly idle. */
+  private search(order: "lifo" | "fifo"): Slot | undefined {
+    if (this.size > this.checked) {
+      let slot = order === "lifo" ? this.tail : this.head
+      while (slot !== undefined && slot.passedOver) slot = order === "lifo" ? slot.prev : slot.next
       return slot
     }
     const shared = this.shared

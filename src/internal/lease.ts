@@ -16,6 +16,7 @@ import { enter, frameOf } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
 import { ownerNumber } from "./nesting.ts"
 import { addFinalizer, nothing, removeFinalizer } from "./scopes.ts"
+import type { Spares } from "./spares.ts"
 import type { Group } from "./state.ts"
 import { Waiter } from "./waiters.ts"
 
@@ -105,6 +106,13 @@ export abstract class Lease extends Waiter {
   protected giveBack(unknown: boolean, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     const { core } = this
     const now = core.now()
+    if (unknown || !core.machine.takeBack(this, now)) return this.release(unknown, exit, now)
+    core.settled(now)
+    return undefined
+  }
+
+  private release(unknown: boolean, exit: Exit.Exit<unknown, unknown>, now: number): Effect.Effect<void> | undefined {
+    const { core } = this
     const hook = core.machine.release(this, unknown, now)
     if (hook !== undefined) hook.exit = exit
     core.settled(now)
@@ -124,18 +132,11 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   declare protected failure: Failure | undefined
   /** How it waits: made with the first wait, since most leases wait again. */
   declare private parked: AnyEffect | undefined
-  /** The frame around it, which is made once. */
-  declare private framed: AnyEffect | undefined
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
     this.parked = undefined
-    this.framed = undefined
-  }
-
-  get frame(): AnyEffect {
-    return this.framed ??= frameOf(this as unknown as AnyEffect & Framed)
   }
 
   abstract begin(fiber: AnyFiber): AnyEffect
@@ -203,10 +204,13 @@ abstract class FiberLease extends Lease implements Framed, Parked {
     const { core } = this
     this.settleGroup()
     this.identify(fiber)
-    if (core.machine.hit(this, now)) {
-      core.lent(now)
-      return this.proceed()
-    }
+    if (!core.machine.hit(this, now)) return this.wait(timeout, now)
+    core.lent(now)
+    return this.proceed()
+  }
+
+  private wait(timeout: number, now: number): AnyEffect {
+    const { core } = this
     if (core.machine.closed) return core.closed(this.group)
     core.machine.miss(this, timeout, now)
     core.asked(this, now)
@@ -220,8 +224,8 @@ abstract class FiberLease extends Lease implements Framed, Parked {
     this.group = pooled.peek()
   }
 
-  /** Made as new after its end, so that it can be used again. Not where somebody still knows of it. */
-  protected forget(): boolean {
+  /** Made as new after its end, and kept to be used again. Not where somebody still knows of it. */
+  protected forget(spares: Spares<Lease>): boolean {
     const { core } = this
     // it is to be woken, or in what the pool is about to do
     if (this.resume !== undefined || core.flushing || !core.nesting.forget(this)) return false
@@ -230,6 +234,7 @@ abstract class FiberLease extends Lease implements Framed, Parked {
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined
+    spares.keep(this, core.latest)
     return true
   }
 
@@ -261,9 +266,9 @@ class Wish {
     this.patience = -1
   }
 
-  /** Reads the timeout, once; a wrong one is wrong even where nobody waits. */
+  /** Reads the timeout; a wrong one is wrong even where nobody waits. */
   protected read(): void {
-    if (this.patience < 0) this.patience = this.pool.core.patience(this.timeout)
+    this.patience = this.pool.core.patience(this.timeout)
   }
 }
 
@@ -277,10 +282,12 @@ type Body = (object: unknown) => AnyEffect
 class UseLease extends FiberLease {
   /** What it was made for, until the body is called. */
   declare private use: Use | undefined
+  declare readonly frame: AnyEffect
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.use = undefined
+    this.frame = frameOf(this as unknown as AnyEffect & Framed)
   }
 
   get patience(): number {
@@ -322,19 +329,18 @@ class UseLease extends FiberLease {
   }
 
   ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
-    if (this.state === "holding") {
-      const hook = this.taken ? this.giveBack(isHit(exit), exit) : this.giveBack(false, Exit.void)
-      if (hook === undefined) this.recycle()
-      return hook
+    if (this.state !== "holding") {
+      if (this.cameToNothing()) this.recycle()
+      return undefined
     }
-    if (this.cameToNothing()) this.recycle()
-    return undefined
+    const { taken } = this
+    const hook = this.giveBack(taken && isHit(exit), taken ? exit : Exit.void)
+    if (hook === undefined) this.recycle()
+    return hook
   }
 
   protected recycle(): void {
-    if (!this.forget()) return
-    this.use = undefined
-    this.core.spareUses.keep(this, this.core.latest)
+    if (this.forget(this.core.spareUses)) this.use = undefined
   }
 }
 
@@ -378,7 +384,7 @@ class Use extends Wish {
 
   begin(fiber: AnyFiber): AnyEffect {
     const { pool } = this
-    this.read()
+    if (this.patience < 0) this.read()
     const lease = pool.core.spareUses.take() as UseLease | undefined ?? newUse(pool)
     lease.prepare(this)
     const { frame } = lease
@@ -401,6 +407,8 @@ class GetLease extends FiberLease {
   declare private polling: boolean
   /** The state of the Scope with the finalizer in it. */
   declare private added: Scope.Scope["state"] | undefined
+  /** Made once, where it has to wait. */
+  declare private framed: AnyEffect | undefined
   declare private readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
   constructor(pooled: Pooled) {
@@ -410,7 +418,8 @@ class GetLease extends FiberLease {
     this.taken = false
     this.polling = false
     this.added = undefined
-    this.finalize = (exit) => this.release(exit)
+    this.framed = undefined
+    this.finalize = (exit) => this.scopeClosed(exit)
   }
 
   prepare(pooled: Pooled, scope: Scope.Scope, patience: number, polls: boolean): void {
@@ -426,6 +435,10 @@ class GetLease extends FiberLease {
 
   override get polls(): boolean {
     return this.polling
+  }
+
+  get frame(): AnyEffect {
+    return this.framed ??= frameOf(this as unknown as AnyEffect & Framed)
   }
 
   /** Adds the finalizer; gives an effect only where it could not be done at once. */
@@ -475,7 +488,7 @@ class GetLease extends FiberLease {
     return !closing.hasScope(this.scope!) && !closing.hasFiber(this.fiber!)
   }
 
-  private release(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  private scopeClosed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     if (this.state === "holding") {
       if (!this.taken) {
         this.failure = scopeClosed(this.core)
@@ -498,11 +511,10 @@ class GetLease extends FiberLease {
   }
 
   private recycle(): void {
-    if (!this.forget()) return
+    if (!this.forget(this.core.spareGets)) return
     this.scope = undefined
     this.taken = false
     this.added = undefined
-    this.core.spareGets.keep(this, this.core.latest)
   }
 
   /** The borrow came to nothing, or nobody took what came of it: nothing is left behind in the Scope. */
@@ -534,7 +546,7 @@ class Get extends Wish {
     const scope = Context.getUnsafe(fiber.context, Scope.Scope)
     if (scope.state._tag === "Closed") return scopeClosed(core)
     if (this.polls && !core.machine.isReady(pool.peek())) return Exit.succeed(Option.none())
-    if (!this.polls) this.read()
+    if (!this.polls && this.patience < 0) this.read()
     const lease = core.spareGets.take() as GetLease | undefined ?? new GetLease(pool)
     lease.prepare(pool, scope, this.patience, this.polls)
     const added = lease.enterScope()

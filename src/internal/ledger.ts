@@ -91,9 +91,13 @@ export class Ledger {
     if (!this.counting) {
       this.counting = true
       this.heldBy.fill(0)
-      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.heldBy[waiter.owner]!++
+      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)
     }
     return this.heldBy[owner]! > 0
+  }
+
+  protected count(waiter: Waiter, held: number): void {
+    this.heldBy[waiter.owner]! += held
   }
 
   /** What an object is doing, for those who look at the pool. */
@@ -167,10 +171,6 @@ export class Ledger {
   /** The wait is over, where there was one. */
   protected waited(waiter: Waiter, now: number): void {
     if (waiter !== this.asking || now > waiter.since) this.waits.record(now - waiter.since)
-  }
-
-  protected noteReturn(slot: Slot, waiter: Waiter | undefined, held: number, now: number): void {
-    if (this.observed) this.note("Returned", slot, waiter, held, now)
   }
 
   protected note(

@@ -46,6 +46,7 @@ export abstract class Lending extends Growth {
     return !slot.fresh && slot.holders === 0 && slot.preparing === 0 && now - slot.since >= this.policy.healthAfterIdle
   }
 
+  // what every borrow does stands apart from what few do: a function that is small enough becomes a part of its callers
   protected lend(slot: Slot, waiter: Waiter, waited: number, now: number): void {
     if (slot.holders++ === 0) slot.since = now
     slot.uses++
@@ -53,17 +54,20 @@ export abstract class Lending extends Growth {
     waiter.slot = slot
     waiter.since = now
     this.held.push(waiter)
-    if (this.counting) this.heldBy[waiter.owner]!++
-    const { group } = slot
-    group.totals.borrowed++
-    if (this.lendsOnly && !this.observed && group.outage === undefined) return
+    slot.group.totals.borrowed++
+    if (this.counting) this.count(waiter, 1)
+    if (!this.lendsOnly || this.observed || slot.group.outage !== undefined) this.noteLending(slot, waiter, waited, now)
+  }
+
+  private noteLending(slot: Slot, waiter: Waiter, waited: number, now: number): void {
+    const { outage } = slot.group
     if (this.overdueAfter !== Infinity) {
       if (this.unwarned === undefined && this.policy.borrowWarning !== Infinity) this.unwarned = waiter
       const at = now + this.overdueAfter
       if (at < this.wakeAt) this.wakeAt = at
     }
-    if (this.observed) this.note("Borrowed", slot, waiter, waited, now)
-    if (group.outage !== undefined && group.outage.losing) this.recover(group)
+    this.note("Borrowed", slot, waiter, waited, now)
+    if (outage !== undefined && outage.losing) this.recover(slot.group)
     if (slot.uses >= this.policy.maxUses) this.doom(slot, "uses", now)
     else if (this.policy.concurrency > 1) this.freed(slot, now)
   }
@@ -153,7 +157,7 @@ export abstract class Lending extends Growth {
     slot.checkedAt = now
     if (activity.forBorrower) slot.preparing--
     if (!ok && slot.doomed === undefined) this.note("Unhealthy", slot, undefined, undefined, now)
-    if (activity.held !== undefined) this.noteReturn(slot, undefined, activity.held, now)
+    if (activity.held !== undefined) this.note("Returned", slot, undefined, activity.held, now)
     if (!ok) {
       if (activity.forBorrower) this.lost(slot, now)
       this.doom(slot, "unhealthy", now)
@@ -234,7 +238,7 @@ export abstract class Lending extends Growth {
   protected unhold(waiter: Waiter): void {
     if (waiter === this.unwarned) this.unwarned = waiter.next
     this.held.remove(waiter)
-    if (this.counting) this.heldBy[waiter.owner]!--
+    if (this.counting) this.count(waiter, -1)
   }
 
   /** The borrow is over: it is counted, and the object has one holder less. */
@@ -253,13 +257,13 @@ export abstract class Lending extends Growth {
       if (unknown && slot.doomed === undefined && this.policy.concurrency === 1) {
         const check = this.doubt(slot, now)
         // what a check finds is told before the return that made it necessary
-        if (check === undefined) this.noteReturn(slot, waiter, held, now)
+        if (check === undefined) this.note("Returned", slot, waiter, held, now)
         else check.held = held
         this.settle(slot.group, now)
         return
       }
     }
-    this.noteReturn(slot, waiter, held, now)
+    this.note("Returned", slot, waiter, held, now)
     if (slot.holders === 0) slot.since = now
     const group = slot.group
     this.yieldRoom(slot, now)

@@ -133,10 +133,9 @@ export class Machine extends Lending {
    * with, where there is one.
    */
   release(waiter: Waiter, unknown: boolean, now: number): Activity | undefined {
-    if (waiter.state !== "holding") return undefined
+    if (waiter.state !== "holding" || (!unknown && this.takeBack(waiter, now))) return undefined
     const slot = waiter.slot!
     this.unhold(waiter)
-    if (!unknown && this.takesAsIs && this.takeBack(waiter, slot, now)) return undefined
     if (this.policy.hasReturnHook) {
       waiter.state = "returning"
       this.returning.push(waiter)
@@ -149,29 +148,47 @@ export class Machine extends Lending {
   }
 
   /**
-   * A return after which the object is idle, or goes straight to the next in the queue, and there is nothing else to look
-   * at: what most returns are. It changes nothing where there is.
+   * A return after which the object is idle, or goes straight to the next in the queue, and there is nothing else to do:
+   * what most returns are. It changes nothing where there is.
    */
-  private takeBack(waiter: Waiter, slot: Slot, now: number): boolean {
+  takeBack(waiter: Waiter, now: number): boolean {
+    const slot = waiter.slot!
     const { group } = slot
-    const { rooms } = this
+    if (!this.takesAsIs || !this.isSound(slot, now)) return false
     const next = group.queue.head
-    if (slot.doomed !== undefined || slot.expiresAt <= now || group.size + group.creating > group.max) return false
-    if (rooms !== undefined && (rooms.isHungry || rooms.taken > rooms.max)) return false
-    if (next !== undefined && (this.policy.hasBorrowHook || this.suspended || rooms !== undefined)) return false
-    if (next !== undefined && (group.outage !== undefined || slot.uses + 1 >= this.policy.maxUses)) return false
-    this.leaveSlot(waiter, slot, now)
-    this.noteReturn(slot, waiter, now - waiter.since, now)
-    if (next === undefined) {
-      this.counting = false
-      slot.since = now
-      group.idle.add(slot)
-      if (this.idles) this.watchSlot(slot)
-    } else {
-      group.queue.leave(next)
-      this.handOver(slot, next, now)
-    }
+    if (next !== undefined) return this.passOn(waiter, slot, next, now)
+    if (this.rooms !== undefined && this.rooms.isCrowded) return false
+    this.part(waiter, slot, now)
+    this.counting = false
+    slot.since = now
+    group.idle.add(slot)
+    if (this.idles) this.watchSlot(slot)
     return true
+  }
+
+  private passOn(waiter: Waiter, slot: Slot, next: Waiter, now: number): boolean {
+    const { group } = slot
+    if (this.rooms !== undefined || this.policy.hasBorrowHook || this.suspended || group.outage !== undefined) {
+      return false
+    }
+    // it will do for one more borrow after that
+    if (slot.uses + 1 >= this.policy.maxUses) return false
+    this.part(waiter, slot, now)
+    group.queue.leave(next)
+    this.handOver(slot, next, now)
+    return true
+  }
+
+  /** The holder has nothing more to do with it, and that is told. */
+  private part(waiter: Waiter, slot: Slot, now: number): void {
+    this.unhold(waiter)
+    this.leaveSlot(waiter, slot, now)
+    if (this.observed) this.note("Returned", slot, waiter, now - waiter.since, now)
+  }
+
+  /** It may be lent again. */
+  private isSound({ doomed, expiresAt, group }: Slot, now: number): boolean {
+    return doomed === undefined && expiresAt > now && group.size + group.creating <= group.max
   }
 
   /** The holder is told that it has lost the object; its late end changes nothing. */
@@ -180,9 +197,7 @@ export class Machine extends Lending {
     const slot = waiter.slot!
     if (reason === "revoked") this.note("Revoked", slot, waiter, undefined, now)
     this.commands.push({ op: "revoke", waiter, reason })
-    this.unhold(waiter)
-    this.leaveSlot(waiter, slot, now)
-    this.noteReturn(slot, waiter, now - waiter.since, now)
+    this.part(waiter, slot, now)
     this.doom(slot, reason, now)
     this.freed(slot, now)
     this.settle(slot.group, now)

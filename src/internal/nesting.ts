@@ -49,18 +49,15 @@ export class NestedBorrowing {
   }
 
   private make(lease: Lease): Nesting {
-    const known = this.of(lease)
-    if (known !== undefined) return known
-    const nesting: Nesting = { alsoWaiting: 0, beside: [], warned: false }
-    this.nestings ??= new WeakMap()
-    this.nestings.set(lease, nesting)
+    const nestings = this.nestings ??= new WeakMap()
+    let nesting = nestings.get(lease)
+    if (nesting === undefined) nestings.set(lease, nesting = { alsoWaiting: 0, beside: nobody, warned: false })
     return nesting
   }
 
   /** Other borrowers of the same fiber or Scope wait for this pool. */
   hasWaiting(lease: Lease): boolean {
-    const nesting = this.of(lease)
-    return nesting !== undefined && nesting.alsoWaiting > 0
+    return (this.of(lease)?.alsoWaiting ?? 0) > 0
   }
 
   /** The borrow is over, and the lease is to be used for another; false where others still wait beside it. */

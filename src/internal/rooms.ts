@@ -50,6 +50,11 @@ export class Rooms implements Everywhere {
     return this.taken >= this.max
   }
 
+  /** Some key wants a place that another has, or there are more than may be. */
+  get isCrowded(): boolean {
+    return this.isHungry || this.taken > this.max
+  }
+
   /** Does a key wait for room that nobody makes? */
   get isHungry(): boolean {
     return this.hungry.size > 0

@@ -8,14 +8,10 @@ const period = 10_000
  * borrowers leaves many behind: those that nobody has needed for a while are let go.
  */
 export class Spares<A> {
-  private readonly kept: Array<A> = []
+  readonly kept: Array<A> = []
   /** The fewest there were since the last look: so many were needed by nobody. */
   private unneeded = 0
   private lookAt = 0
-
-  get size(): number {
-    return this.kept.length
-  }
 
   take(): A | undefined {
     const spare = this.kept.pop()

@@ -13,6 +13,18 @@ const none = (): Record<Reason, number> => ({
   shutdown: 0
 })
 
+const counted = [
+  "borrowed",
+  "cancelled",
+  "createFailures",
+  "created",
+  "healthChecks",
+  "hookFailures",
+  "rejected",
+  "returned",
+  "timeouts"
+] as const
+
 /** What has happened since the start, of one group; only ever counted up. */
 export class Totals {
   declare borrowed: number
@@ -50,22 +62,14 @@ export class Totals {
   }
 
   /** How often each happened, but for `destroyed`. */
-  get counts() {
-    const { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts } =
-      this
-    return { borrowed, cancelled, createFailures, created, healthChecks, hookFailures, rejected, returned, timeouts }
+  get counts(): Record<(typeof counted)[number], number> {
+    const counts = {} as Record<(typeof counted)[number], number>
+    for (const name of counted) counts[name] = this[name]
+    return counts
   }
 
   add(that: Totals): void {
-    this.created += that.created
-    this.createFailures += that.createFailures
-    this.borrowed += that.borrowed
-    this.returned += that.returned
-    this.timeouts += that.timeouts
-    this.rejected += that.rejected
-    this.cancelled += that.cancelled
-    this.healthChecks += that.healthChecks
-    this.hookFailures += that.hookFailures
+    for (const name of counted) this[name] += that[name]
     const more = that.lost
     if (more === undefined) return
     const { destroyed } = this

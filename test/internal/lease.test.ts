@@ -16,8 +16,8 @@ type Borrow = <A, E>(
 
 describe("leases", () => {
   const spares: Record<string, (core: Core) => number> = {
-    use: ({ spareUses }) => spareUses.size,
-    get: ({ spareGets }) => spareGets.size
+    use: ({ spareUses }) => spareUses.kept.length,
+    get: ({ spareGets }) => spareGets.kept.length
   }
 
   const borrows: Record<string, Borrow> = {

@@ -1149,6 +1149,28 @@ describe("an object lost before anybody had it", () => {
     assert.deepStrictEqual(pool.news, ["a gets 2", "recovered"])
   })
 
+  it("spaces it until a return goes to the next, too: what was put off begins at once", () => {
+    const pool = idle(2, { max: 2, hasCheck: true, healthAfterIdle: 10 })
+    pool.to(10)
+    const a = pool.borrow()
+    pool.ran("check 1", true)
+    pool.borrow()
+    pool.ran("check 0", false)
+    pool.borrow()
+    pool.spaced(100)
+    pool.gone(0)
+    assert.deepStrictEqual(pool.news, [
+      "check 1 for a",
+      "a gets 1",
+      "check 0 for b",
+      "space",
+      "destroy 0 unhealthy"
+    ])
+    assert.strictEqual(pool.queue, "b c")
+    pool.release(a)
+    assert.deepStrictEqual(pool.news, ["b gets 1", "recovered", "create 2"])
+  })
+
   it("steps the schedule when it was created after the loss before", () => {
     const pool = bench({ hasBorrowHook: true })
     pool.borrow()
@@ -2639,6 +2661,19 @@ describe("keys", () => {
     assert.deepStrictEqual(pool.news, [])
     pool.gone(0)
     assert.deepStrictEqual(pool.news, ["create 4 of red"])
+  })
+
+  it("go when they come back where they are more than the total allows, though none is too many for its key", () => {
+    const pool = keyed({ total: 2, max: 1 })
+    for (const key of ["red", "blue"]) pool.borrowFrom(key)
+    for (const id of [0, 1]) pool.create(id)
+    pool.do((machine, now) => machine.resizeAll(1, { min: 0, max: 1 }, now))
+    assert.strictEqual(pool.news.length, 4)
+    pool.release(pool.holderOf(1))
+    assert.deepStrictEqual(pool.news, ["destroy 1 resized"])
+    pool.gone(1)
+    pool.release(pool.holderOf(0))
+    assert.deepStrictEqual(pool.news, ["vanish of blue"])
   })
 
   it("close together", () => {

@@ -105,38 +105,69 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "takeBack: what must go is kept",
-    "if (slot.doomed !== undefined || slot.expiresAt <= now || group.size",
-    "if (slot.expiresAt <= now || group.size"
+    "return doomed === undefined && expiresAt > now",
+    "return expiresAt > now"
   ),
   machine(
     "takeBack: an expired object is kept",
-    "if (slot.doomed !== undefined || slot.expiresAt <= now || group.size",
-    "if (slot.doomed !== undefined || group.size"
+    "return doomed === undefined && expiresAt > now && ",
+    "return doomed === undefined && "
   ),
   machine(
     "takeBack: one too many is kept",
-    "slot.expiresAt <= now || group.size + group.creating > group.max) return false",
-    "slot.expiresAt <= now) return false"
+    "expiresAt > now && group.size + group.creating <= group.max",
+    "expiresAt > now"
   ),
   machine(
-    "takeBack: other keys do not count",
-    "    if (rooms !== undefined && (rooms.isHungry || rooms.taken > rooms.max)) return false\n",
+    "part: nobody is told",
+    "    if (this.observed) this.note(\"Returned\", slot, waiter, now - waiter.since, now)\n",
     ""
   ),
+  machine("takeBack: hooks and shares are forgotten", "if (!this.takesAsIs || !this.isSound", "if (!this.isSound"),
   machine(
-    "takeBack: is handed over while suspended",
-    "(this.policy.hasBorrowHook || this.suspended || rooms !== undefined)",
-    "(this.policy.hasBorrowHook || rooms !== undefined)"
+    "takeBack: other keys do not count",
+    "    if (this.rooms !== undefined && this.rooms.isCrowded) return false\n",
+    ""
+  ),
+  rooms(
+    "isCrowded: who wants a place does not count",
+    "return this.isHungry || this.taken > this.max",
+    "return this.taken > this.max"
+  ),
+  rooms(
+    "isCrowded: too many are none too many",
+    "return this.isHungry || this.taken > this.max",
+    "return this.isHungry"
   ),
   machine(
-    "takeBack: is handed over without onBorrow",
-    "(this.policy.hasBorrowHook || this.suspended || rooms !== undefined)",
-    "(this.suspended || rooms !== undefined)"
+    "takeBack: the idle object has no deadline",
+    "    group.idle.add(slot)\n    if (this.idles) this.watchSlot(slot)\n    return true",
+    "    group.idle.add(slot)\n    return true"
   ),
   machine(
-    "takeBack: the last use is like any other",
-    "if (next !== undefined && (group.outage !== undefined || slot.uses + 1 >= this.policy.maxUses)) return false",
-    "if (next !== undefined && group.outage !== undefined) return false"
+    "passOn: though others are before it in other keys",
+    "if (this.rooms !== undefined || this.policy.hasBorrowHook || this.suspended",
+    "if (this.policy.hasBorrowHook || this.suspended"
+  ),
+  machine(
+    "passOn: while suspended",
+    "this.policy.hasBorrowHook || this.suspended || group.outage",
+    "this.policy.hasBorrowHook || group.outage"
+  ),
+  machine(
+    "passOn: without onBorrow",
+    "this.policy.hasBorrowHook || this.suspended || group.outage",
+    "this.suspended || group.outage"
+  ),
+  machine(
+    "passOn: an outage changes nothing",
+    "this.suspended || group.outage !== undefined) {",
+    "this.suspended) {"
+  ),
+  machine(
+    "passOn: the last use is like any other",
+    "    if (slot.uses + 1 >= this.policy.maxUses) return false\n",
+    ""
   ),
   machine(
     "needsReturn: the queue before it does not count",
@@ -152,8 +183,13 @@ const mutants: ReadonlyArray<Mutant> = [
   machine("cancel: what it leaves serves nobody", "    if (idle) this.settle(waiter.group, now)\n", ""),
   machine(
     "release: twice",
-    "    if (waiter.state !== \"holding\") return undefined\n    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown",
-    "    const slot = waiter.slot!\n    this.unhold(waiter)\n    if (!unknown"
+    "if (waiter.state !== \"holding\" || (!unknown && this.takeBack(waiter, now))) return undefined",
+    "if (!unknown && this.takeBack(waiter, now)) return undefined"
+  ),
+  machine(
+    "release: in whatever state it is",
+    "if (waiter.state !== \"holding\" || (!unknown && this.takeBack(waiter, now))) return undefined",
+    "if (waiter.state !== \"holding\" || this.takeBack(waiter, now)) return undefined"
   ),
   machine(
     "release: without onReturn",
@@ -432,18 +468,18 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "lend: a hand-over does not end the losing",
-    "    if (group.outage !== undefined && group.outage.losing) this.recover(group)\n",
+    "    if (outage !== undefined && outage.losing) this.recover(slot.group)\n",
     ""
   ),
   machine(
     "lend: the same where there is nothing else to do",
-    "!this.observed && group.outage === undefined) return",
-    "!this.observed) return"
+    "if (!this.lendsOnly || this.observed || slot.group.outage !== undefined) this.noteLending",
+    "if (!this.lendsOnly || this.observed) this.noteLending"
   ),
   machine(
     "lend: nobody is told",
-    "this.lendsOnly && !this.observed &&",
-    "this.lendsOnly &&"
+    "if (!this.lendsOnly || this.observed || slot.group",
+    "if (!this.lendsOnly || slot.group"
   ),
   machine(
     "lend: who holds too long is forgotten",
@@ -460,12 +496,12 @@ const mutants: ReadonlyArray<Mutant> = [
     "policy.maxUses === Infinity && policy.concurrency === 1\n",
     "policy.maxUses === Infinity\n"
   ),
-  machine("lend: the owner holds nothing", "    if (this.counting) this.heldBy[waiter.owner]!++\n", ""),
-  machine("unhold: the owner holds for ever", "    if (this.counting) this.heldBy[waiter.owner]!--\n", ""),
+  machine("lend: the owner holds nothing", "    if (this.counting) this.count(waiter, 1)\n", ""),
+  machine("unhold: the owner holds for ever", "    if (this.counting) this.count(waiter, -1)\n", ""),
   machine("mayHold: what was counted before", "      this.heldBy.fill(0)\n", ""),
   machine(
     "mayHold: who held before is not counted",
-    "      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.heldBy[waiter.owner]!++\n",
+    "      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)\n",
     ""
   ),
   machine(
@@ -927,16 +963,30 @@ const mutants: ReadonlyArray<Mutant> = [
     "waiter.deadline !== Infinity && waiter.timerIndex === -1",
     "waiter.deadline !== Infinity"
   ),
-  idle("next: lifo is fifo", "      if (order === \"lifo\") {", "      if (order === \"fifo\") {"),
   idle(
-    "next: what is checked is lent, from the end",
-    "        while (slot !== undefined && slot.passedOver) slot = slot.prev\n",
+    "next: lifo is fifo",
+    "    return order === \"lifo\" ? this.tail : this.head",
+    "    return order === \"fifo\" ? this.tail : this.head"
+  ),
+  idle(
+    "search: lifo is fifo",
+    "      let slot = order === \"lifo\" ? this.tail : this.head",
+    "      let slot = order === \"fifo\" ? this.tail : this.head"
+  ),
+  idle(
+    "next: what is checked is lent",
+    "    if (this.size === 0 || this.checked > 0) return",
+    "    if (this.size === 0) return"
+  ),
+  idle(
+    "search: what is checked is lent",
+    "      while (slot !== undefined && slot.passedOver) slot = order === \"lifo\" ? slot.prev : slot.next\n",
     ""
   ),
   idle(
-    "next: what is checked is lent, from the beginning",
-    "      while (slot !== undefined && slot.passedOver) slot = slot.next\n",
-    ""
+    "search: goes back",
+    "slot = order === \"lifo\" ? slot.prev : slot.next",
+    "slot = order === \"fifo\" ? slot.prev : slot.next"
   ),
   idle(
     "next: the one with the most borrowers",
