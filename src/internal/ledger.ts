@@ -125,11 +125,14 @@ export class Ledger {
     return { idle, inUse }
   }
 
-  /** What has happened since the start, in all groups. */
+  /** What has happened since the start, in all groups; where there are no keys, it goes on counting. */
   get totals(): Totals {
     const totals = new Totals()
     totals.add(this.departed)
-    for (const group of this.groups.values()) totals.add(group.totals)
+    for (const group of this.groups.values()) {
+      if (this.rooms === undefined) return group
+      totals.add(group)
+    }
     return totals
   }
 
