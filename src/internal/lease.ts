@@ -132,11 +132,14 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   declare protected failure: Failure | undefined
   /** How it waits: made with the first wait, since most leases wait again. */
   declare private parked: AnyEffect | undefined
+  /** Is to be woken; until then it must not be used again. */
+  declare private waking: boolean
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
     this.parked = undefined
+    this.waking = false
   }
 
   abstract begin(fiber: AnyFiber): AnyEffect
@@ -148,22 +151,19 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   /** What is run with the object, or with the reason. */
   protected abstract proceed(): AnyEffect
 
-  served(): void {
-    this.answered()
-  }
-
   refused(failure: Failure): void {
     this.failure = failure
-    this.answered()
+    this.served()
   }
 
-  /** Wakes it, if it is parked: otherwise it looks for the answer before it is. */
-  private answered(): void {
+  served(): void {
     this.core.nesting.ended(this)
-    if (this.resume !== undefined) wakeSoon(this.fiber!.cache.scheduler, this)
+    this.waking = true
+    wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   wake(): void {
+    this.waking = false
     // it was interrupted meanwhile, and waits for the hook of its return
     if (this.state === "returning") return
     const { resume } = this
@@ -228,12 +228,13 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   protected forget(spares: Spares<Lease>): boolean {
     const { core } = this
     // it is to be woken, or in what the pool is about to do
-    if (this.resume !== undefined || core.flushing || !core.nesting.forget(this)) return false
+    if (this.waking || core.flushing || !core.nesting.forget(this)) return false
     this.state = "new"
     this.failure = undefined
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined
+    this.resume = undefined
     spares.keep(this, core.latest)
     return true
   }
@@ -248,7 +249,6 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   protected cameToNothing(): boolean {
     if (!this.isWaiting) return this.failure !== undefined
     this.giveUp()
-    this.resume = undefined
     return true
   }
 }
