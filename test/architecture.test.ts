@@ -151,11 +151,13 @@ describe("the check itself", () => {
     assert.deepStrictEqual(
       complaints({
         "internal/heap.ts": `import type * as Duration from "effect/Duration"`,
+        // a text to be complained of, which nothing imports or runs; as its complaint below
         "Proxy.ts": `import "effect/internal/core"\nimport * as Effect from "effect/Effect"`,
         "internal/new.ts": ""
       }),
       [
         "internal/heap.ts imports effect/Duration, but is pure",
+        // the complaint of the text above
         "Proxy.ts imports effect/internal/core, which is private to effect",
         "internal/new.ts is in no layer: add it to the table in test/architecture.test.ts"
       ]
@@ -165,9 +167,11 @@ describe("the check itself", () => {
   it("finds what code may not say, and lets comments, strings and methods say it", () => {
     assert.deepStrictEqual(
       complaints({
+        // texts to be complained of: nothing runs them, so that no time is read and no timer set
         "internal/idle.ts": "const now = Date.now()",
         "internal/list.ts": "setTimeout(f, 1)",
         "internal/core.ts": "const f = async () => {\n  await g()\n}",
+        // one that may say all of it, where it is no code
         "Proxy.ts": `/** await Date.now() */\nconst a = "async" // setTimeout\nFiber.await(f)\nawaitReady(pool)`
       }),
       [

@@ -404,7 +404,6 @@ class GetLease extends FiberLease {
   declare scope: Scope.Scope | undefined
   declare patience: number
   declare taken: boolean
-  declare private polling: boolean
   /** The state of the Scope with the finalizer in it. */
   declare private added: Scope.Scope["state"] | undefined
   /** Made once, where it has to wait. */
@@ -416,7 +415,6 @@ class GetLease extends FiberLease {
     this.scope = undefined
     this.patience = 0
     this.taken = false
-    this.polling = false
     this.added = undefined
     this.framed = undefined
     this.finalize = (exit) => this.scopeClosed(exit)
@@ -426,15 +424,11 @@ class GetLease extends FiberLease {
     this.renew(pooled)
     this.scope = scope
     this.patience = patience
-    this.polling = polls
+    this.polls = polls
   }
 
   override get holdingScope(): Scope.Scope | undefined {
     return this.scope
-  }
-
-  override get polls(): boolean {
-    return this.polling
   }
 
   get frame(): AnyEffect {

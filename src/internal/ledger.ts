@@ -127,12 +127,10 @@ export class Ledger {
 
   /** What has happened since the start, in all groups; where there are no keys, it goes on counting. */
   get totals(): Totals {
+    const groups = [...this.groups.values()]
+    if (this.rooms === undefined && groups.length === 1) return groups[0]!
     const totals = new Totals()
-    totals.add(this.departed)
-    for (const group of this.groups.values()) {
-      if (this.rooms === undefined) return group
-      totals.add(group)
-    }
+    for (const each of [this.departed, ...groups]) totals.add(each)
     return totals
   }
 

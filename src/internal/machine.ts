@@ -99,8 +99,9 @@ export class Machine extends Lending {
     return true
   }
 
-  /** For one that `polls`: an idle object now or nothing; nothing is left waiting but for a check or a hook. */
+  /** An idle object now or nothing; nothing is left waiting but for a check or a hook. */
   poll(waiter: Waiter, now: number): Slot | undefined {
+    waiter.polls = true
     if (this.hit(waiter, now)) return waiter.slot
     const slot = this.nextFor(waiter.group)
     if (slot === undefined) {

@@ -75,7 +75,7 @@ export class NestedBorrowing {
   notice(lease: Lease): void {
     const { machine } = this.core
     if (!machine.mayHold(ownerNumber(lease.fiber!)) && !machine.mayHold(ofScopes)) return
-    if (this.core.machine.held.size <= fewHolders) return this.see(lease, this.besides(lease))
+    if (machine.held.size <= fewHolders) return this.see(lease, this.besides(lease))
     this.unexamined.add(lease)
     if (this.unexamined.size === 1) wakeSoon(lease.fiber!.cache.scheduler, this.examiner)
   }

@@ -69,7 +69,7 @@ export const nothing = (state: Scope.Scope["state"] | undefined, finalizer: Fina
     ? undefined as unknown as Effect.Effect<void>
     : Effect.void
 
-/** Takes back what was added under the key; where that cannot be done, it stays and must do nothing. */
+/** Takes back what was added under the key; false where that cannot be done: it stays, and must do nothing. */
 export const removeFinalizer = (scope: Scope.Scope, key: object): boolean => {
   const { state } = scope
   if (!works || state._tag !== "Open") return false

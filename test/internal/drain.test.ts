@@ -26,7 +26,7 @@ class Tasks implements Scheduler {
   }
 }
 
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve))
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe("what is woken soon", () => {
   const setup = () => {
@@ -52,7 +52,7 @@ describe("what is woken soon", () => {
     const { push, tasks, woken } = setup()
     push(3)
     assert.deepStrictEqual(woken, [])
-    await microtasks()
+    await turn()
     assert.deepStrictEqual(woken, [])
     assert.strictEqual(tasks.size, 1)
     tasks.run()

@@ -8,11 +8,6 @@ import { Waiter } from "../../src/internal/waiters.ts"
 /** A borrower with a name, in the order of arrival: a, b, c. */
 class Borrower extends Waiter {
   readonly name: string
-  isPolling = false
-
-  override get polls(): boolean {
-    return this.isPolling
-  }
 
   constructor(group: Group, name: string) {
     super(group)
@@ -188,7 +183,6 @@ class Bench {
 
   poll(): Borrower {
     const waiter = this.newcomer(this.group)
-    waiter.isPolling = true
     const slot = this.machine.poll(waiter, this.now)
     if (slot !== undefined) this.said.push(`${waiter.name} gets ${slot.id}`)
     this.listen()

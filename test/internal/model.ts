@@ -1411,14 +1411,9 @@ class Client extends Waiter {
   /** What it was given, or what was prepared for it, in this transition. */
   readonly given: Array<Given> = []
   person: Person | undefined = undefined
-  isPolling = false
 
   override get owner(): number {
     return this.id % owners
-  }
-
-  override get polls(): boolean {
-    return this.isPolling
   }
 
   constructor(group: Group, id: number) {
@@ -2029,7 +2024,6 @@ export class History {
     if (group === undefined) return
     const key = this.keyOf(group)
     const client = this.newcomer(group)
-    client.isPolling = true
     this.step(`${client.id} polls ${nameOf(group)}`, () => {
       if (machine.poll(client, this.now) !== undefined) machine.served.push(client)
     }, () => {

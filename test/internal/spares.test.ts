@@ -30,20 +30,21 @@ describe("spares", () => {
 
   it("let go what nobody needed for ten seconds", () => {
     const spares = new Spares<number>()
-    burst(spares, 5000, 0)
-    burst(spares, 3000, 9999)
-    assert.strictEqual(spares.kept.length, 5000)
-    // 3,000 were needed at once since the first of them came back: the other 2,000 were not
-    burst(spares, 100, 10_000)
-    assert.strictEqual(spares.kept.length, 5000)
-    burst(spares, 3000, 19_999)
-    assert.strictEqual(spares.kept.length, 5000)
-    burst(spares, 1, 20_000)
-    assert.strictEqual(spares.kept.length, 3000)
-    burst(spares, 1, 30_000)
-    assert.strictEqual(spares.kept.length, 1)
-    burst(spares, 1, 60_000)
-    assert.strictEqual(spares.kept.length, 1)
+    const sizes: ReadonlyArray<readonly [burst: number, now: number, left: number]> = [
+      [5000, 0, 5000],
+      [3000, 9999, 5000],
+      // what was needed before the first look is not known
+      [100, 10_000, 5000],
+      [3000, 19_999, 5000],
+      // 3,000 were needed at once since the last look, and 2,000 were not
+      [1, 20_000, 3000],
+      [1, 30_000, 1],
+      [1, 60_000, 1]
+    ]
+    for (const [count, now, left] of sizes) {
+      burst(spares, count, now)
+      assert.strictEqual(spares.kept.length, left, `at ${now}`)
+    }
   })
 
   it("keep those that bursts need again and again", () => {

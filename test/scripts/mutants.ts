@@ -424,6 +424,7 @@ const mutants: ReadonlyArray<Mutant> = [
     "if (slot.doomed === undefined && this.policy.hasCheck) return this.run",
     "if (this.policy.hasCheck) return this.run"
   ),
+  machine("poll: is a borrower like others", "    waiter.polls = true\n", ""),
   machine("requeue: one that polls queues", "    if (!waiter.polls) {", "    if (true) {"),
   machine(
     "requeue: one that polls overtakes whom it has sent back",
