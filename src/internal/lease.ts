@@ -106,13 +106,6 @@ export abstract class Lease extends Waiter {
   protected giveBack(unknown: boolean, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     const { core } = this
     const now = core.now()
-    if (unknown || !core.machine.takeBack(this, now)) return this.release(unknown, exit, now)
-    core.settled(now)
-    return undefined
-  }
-
-  private release(unknown: boolean, exit: Exit.Exit<unknown, unknown>, now: number): Effect.Effect<void> | undefined {
-    const { core } = this
     const hook = core.machine.release(this, unknown, now)
     if (hook !== undefined) hook.exit = exit
     core.settled(now)

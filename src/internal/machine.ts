@@ -152,7 +152,7 @@ export class Machine extends Lending {
    * A return after which the object is idle, or goes straight to the next in the queue, and there is nothing else to do:
    * what most returns are. It changes nothing where there is.
    */
-  takeBack(waiter: Waiter, now: number): boolean {
+  private takeBack(waiter: Waiter, now: number): boolean {
     const slot = waiter.slot!
     const { group } = slot
     if (!this.takesAsIs || !this.isSound(slot, now)) return false
