@@ -1,7 +1,8 @@
 /**
  * Resumes parked fibers in a task of their own, many at a time: on a fresh stack, however deep the release was that
- * freed them, and as a task that `TestClock` waits for. One for each scheduler, since every fiber's own dispatcher
- * would set an immediate of its own.
+ * freed them, and as a task that `TestClock` waits for. Never ahead of it, in a microtask, which would save a turn of the
+ * event loop: `TestClock` would lose sight of who is woken, and let time pass before they have done what they do now. One
+ * for each scheduler, since every fiber's own dispatcher would set an immediate of its own.
  */
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 

@@ -48,7 +48,7 @@ describe("what is woken soon", () => {
     return { push, tasks, woken }
   }
 
-  it("is woken in one task, in its order, and never in the call that says so", async () => {
+  it("is woken in one task, in its order, and never before that task", async () => {
     const { push, tasks, woken } = setup()
     push(3)
     assert.deepStrictEqual(woken, [])

@@ -424,6 +424,8 @@ const run = Effect.fnUntraced(function*(size: number, count: Count) {
 export const history = (seed: number, size: number, count: Count): Effect.Effect<void, Broken> =>
   run(size, count).pipe(
     Effect.mapError((error) => error instanceof Broken ? error : new Broken({ what: String(error) })),
+    // told before the Scope closes: nobody lets time pass any more, and what sleeps may hold up the closing for ever
+    Effect.tapError(({ what }) => Effect.sync(() => console.error(`seed ${seed}: ${what}`))),
     Effect.scoped,
     Effect.provide(TestClock.layer()),
     Random.withSeed(seed),
