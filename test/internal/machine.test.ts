@@ -711,6 +711,17 @@ describe("the order of lending", () => {
     }
   })
 
+  it("leaves what it finds healthy where it stands among the idle, shared or not", () => {
+    for (const concurrency of [1, 2]) {
+      const pool = idle(2, { hasCheck: true, healthInterval: 100, order: "fifo", concurrency })
+      pool.to(100)
+      // the longest idle comes last
+      for (const check of ["check 1", "check 0"]) pool.ran(check, true)
+      pool.borrow()
+      assert.deepStrictEqual(pool.news, ["check 0", "check 1", "a gets 0"])
+    }
+  })
+
   it("passes over the last returned while it is checked, since the other was checked later", () => {
     const pool = idle(2, { hasCheck: true, healthInterval: 100 })
     const a = pool.borrow()

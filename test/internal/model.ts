@@ -1699,7 +1699,7 @@ export class History {
     const heldBy = new Array<number>(owners).fill(0)
     for (let waiter = machine.held.head; waiter !== undefined; waiter = waiter.next) heldBy[waiter.owner]!++
     // not each time: it is counted from the first question on
-    if (this.dice.chance(30)) {
+    if (totals.borrowed % 3 === 0) {
       const nobody = heldBy.map((_, owner) => machine.mayHold(owner) ? "" : owner)
       same("who holds nothing", nobody.join(), heldBy.map((held, owner) => held > 0 ? "" : owner).join())
     }
