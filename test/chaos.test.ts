@@ -4,6 +4,7 @@ import { Effect, FileSystem, Option, Path, References, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { Pool } from "proxy-pattern-pool"
 import { endOf, kinds, peace, schedule } from "./scripts/chaos/schedule.ts"
+import type { Tasks } from "./scripts/fibers.ts"
 import { history, noCount } from "./scripts/fibers.ts"
 import { complaints } from "./scripts/invariants.ts"
 
@@ -79,10 +80,10 @@ describe("the invariants", () => {
 })
 
 describe("the soak of fibers", () => {
-  const play = (seed: number) =>
+  const play = (seed: number, tasks?: Tasks) =>
     Effect.gen(function*() {
       const count = noCount()
-      yield* history(seed, 60, count).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+      yield* history(seed, 60, count, tasks).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
       return count
     })
 
@@ -91,9 +92,15 @@ describe("the soak of fibers", () => {
       for (let seed = 1; seed <= 20; seed++) yield* play(seed)
     }))
 
+  it.live("finds nothing in a few that run as a program does, with Effect's own scheduler", () =>
+    Effect.gen(function*() {
+      for (let seed = 1; seed <= 20; seed++) yield* play(seed, "own")
+    }))
+
   it.live("plays the same history of the same seed", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* play(5), yield* play(5))
+      assert.deepStrictEqual(yield* play(5, "own"), yield* play(5, "own"))
       assert.notDeepEqual(yield* play(5), yield* play(6))
     }))
 })

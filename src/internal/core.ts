@@ -432,7 +432,7 @@ export class Core {
   }
 
   failure(reason: PoolError.PoolError["reason"], group: Group | undefined): Failure {
-    const key = this.keyOf(group)
+    const key = group?.label
     return Exit.fail(
       new PoolError.PoolError({ pool: this.name, ...(key === undefined ? undefined : { key }), reason }, {
         disableChecks: true
@@ -513,12 +513,8 @@ export class Core {
     return timeout === undefined ? this.settings.policy.borrowTimeout : readTimeout(this.name, timeout)
   }
 
-  keyOf(group: Group | undefined): string | undefined {
-    return group?.label
-  }
-
   attributes(group: Group | undefined): Record<string, string> {
-    const key = this.keyOf(group)
+    const key = group?.label
     return key === undefined ? { "pool.name": this.name } : { "pool.name": this.name, "pool.key": key }
   }
 

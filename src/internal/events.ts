@@ -21,6 +21,9 @@ interface Listener {
   readonly end: () => void
 }
 
+/** What is no more than that it happens, and not to an object. */
+type Brief = "TimedOut" | "Rejected" | "Cancelled" | "Suspended" | "Resumed" | "Evicted"
+
 export class Events {
   private readonly core: Core
   private readonly listeners = new Set<Listener>()
@@ -83,23 +86,14 @@ export class Events {
   // literals: the constructors of a tagged enum take many times longer, and a borrow waits for this
   private eventOf({ at, detail, group, slot, tag, waiter }: Happening): Event {
     const { core } = this
-    const key = core.keyOf(group)
+    const key = group?.label
     const pool = core.name
     const epoch = core.epoch(at)
     const always = key === undefined ? { pool, at: epoch } : { pool, at: epoch, key }
     if (slot === undefined) {
-      switch (tag) {
-        case "Resized":
-          return { _tag: tag, ...always, ...detail as Bounds }
-        case "TimedOut":
-        case "Rejected":
-        case "Cancelled":
-        case "Suspended":
-        case "Resumed":
-        case "Evicted":
-          return { _tag: tag, ...always }
-      }
-      throw new Error(`an event ${tag} without an object`)
+      return tag === "Resized"
+        ? { _tag: tag, ...always, ...detail as Bounds }
+        : { _tag: tag as Brief, ...always }
     }
     if (tag === "CreateFailed") {
       return { _tag: tag, ...always, id: slot.id, cause: detail as Cause.Cause<unknown> }

@@ -20,7 +20,7 @@ export const holderOf = (core: Core, lease: Lease, slot: Slot, now: number): Hol
   const span = spanName(lease)
   const traceId = lease.span?.traceId
   const object = core.describe(slot)
-  const key = core.keyOf(slot.group)
+  const key = slot.group.label
   return new Holder({
     id: slot.id,
     fiber: lease.fiberId,

@@ -89,7 +89,7 @@ export interface Frame {
 
 const rowOf = ({ core }: Visible, slot: Slot, leases: ReadonlyArray<Lease>, now: number): Row => {
   const { borrowLimit, borrowWarning } = core.settings.policy
-  const key = core.keyOf(slot.group)
+  const key = slot.group.label
   const object = core.describe(slot)
   const holders = leases.slice(0, mostHolders).map((lease): HolderView => {
     const span = spanName(lease)

@@ -112,6 +112,11 @@ class Reader {
     return fallback
   }
 
+  /** Throws an error that names all of it, if anything is wrong. */
+  check(pool: string): void {
+    if (this.problems.length > 0) throw new Error(`Pool "${pool}": ${this.problems.join("; ")}`)
+  }
+
   hook<F>(name: string): F | undefined {
     const value = this.raw[name]
     if (value !== undefined && !Predicate.isFunction(value)) {
@@ -141,10 +146,6 @@ export interface Fixed {
 
 const describeBounds = (min: number, max: number): ReadonlyArray<string> =>
   min > max ? [`min (${min}) must not exceed max (${max})`] : []
-
-const fail = (name: string, problems: ReadonlyArray<string>): never => {
-  throw new Error(`Pool "${name}": ${problems.join("; ")}`)
-}
 
 /** Reads the options, or throws an error that names every wrong one. */
 export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fixed = {}): Settings => {
@@ -194,7 +195,8 @@ export const readKeyed = (
 export const readKeyedBounds = (name: string, raw: Raw, now: KeyedBounds): KeyedBounds => {
   const reader = new Reader(raw)
   const bounds = readEach(reader, now)
-  return reader.problems.length > 0 ? fail(name, reader.problems) : bounds
+  reader.check(name)
+  return bounds
 }
 
 const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: Bounds, fixed: Fixed): Settings => {
@@ -243,7 +245,7 @@ const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: B
     )
   }
   const shutdownTimeout = reader.duration("shutdownTimeout", 20 * second, true)
-  if (reader.problems.length > 0) return fail(name, reader.problems)
+  reader.check(name)
   return {
     name,
     bounds,
@@ -266,12 +268,14 @@ export const readBounds = (name: string, raw: Raw, now: Bounds): Bounds => {
   const max = reader.number("max", now.max, count)
   const min = reader.number("min", now.min, least0)
   reader.problems.push(...describeBounds(min, max))
-  return reader.problems.length > 0 ? fail(name, reader.problems) : { min, max }
+  reader.check(name)
+  return { min, max }
 }
 
 /** The time limit of one borrow, in milliseconds; throws like `read`. */
 export const readTimeout = (name: string, timeout: unknown): number => {
   const reader = new Reader({ timeout })
   const millis = reader.duration("timeout", Infinity, true)
-  return reader.problems.length > 0 ? fail(name, reader.problems) : millis
+  reader.check(name)
+  return millis
 }

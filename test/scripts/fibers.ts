@@ -1,9 +1,25 @@
 /**
  * A history of one pool: some hundred fibers borrow from it in every way there is, and are interrupted, fail, die or take
  * too long; creations, checks, hooks and finalizers do the same, and an operator has his hands on it. A history depends
- * on its seed alone: time is that of `TestClock`.
+ * on its seed alone: time is that of `TestClock`. Tasks are seen by it or, as in a program, are those of Effect's own
+ * scheduler: then time does not wait until all have done what they do at one moment, and who is woken may be so ahead of
+ * the tasks.
  */
-import { Cause, Clock, Context, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Schema, Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Random,
+  Schedule,
+  Scheduler,
+  Schema,
+  Scope
+} from "effect"
 import { TestClock } from "effect/testing"
 import { Pool, PoolError, Proxy } from "proxy-pattern-pool"
 import { complaints, destroyedOf } from "./invariants.ts"
@@ -49,9 +65,18 @@ const chance = (share: number) => Effect.map(Random.next, (next) => next < share
 
 const upTo = (most: number) => Random.nextIntBetween(0, most)
 
+/** Who lets the tasks run: `TestClock`, which sees all of them, or Effect. */
+export type Tasks = "seen" | "own"
+
+const OwnTasks = Context.Reference<boolean>("soak/OwnTasks", { defaultValue: () => false })
+
+const resolved = Effect.promise(() => Promise.resolve())
+
 /** Lets others run for a while, in steps or in time. */
 const pause = Effect.gen(function*() {
-  if (yield* chance(0.5)) yield* Effect.repeat(Effect.yieldNow, { times: yield* upTo(3) })
+  // most go on before the next task, as those that are woken ahead of it do
+  if ((yield* OwnTasks) && (yield* chance(0.6))) yield* resolved
+  else if (yield* chance(0.5)) yield* Effect.repeat(Effect.yieldNow, { times: yield* upTo(3) })
   else yield* Effect.sleep(yield* upTo(20))
 })
 
@@ -183,6 +208,8 @@ const punctual = <A, E, R>(
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const timeout = yield* upTo(100)
+    // time may run ahead of tasks that it does not see
+    if (yield* OwnTasks) return yield* borrow(timeout, () => {})
     const began = clock.currentTimeMillisUnsafe()
     const took = () => clock.currentTimeMillisUnsafe() - began
     let waiting = true
@@ -421,13 +448,24 @@ const run = Effect.fnUntraced(function*(size: number, count: Count) {
 })
 
 /** So many borrowers of one pool. Adds to the count. */
-export const history = (seed: number, size: number, count: Count): Effect.Effect<void, Broken> =>
+export const history = (
+  seed: number,
+  size: number,
+  count: Count,
+  tasks: Tasks = "seen"
+): Effect.Effect<void, Broken> =>
   run(size, count).pipe(
     Effect.mapError((error) => error instanceof Broken ? error : new Broken({ what: String(error) })),
     // told before the Scope closes: nobody lets time pass any more, and what sleeps may hold up the closing for ever
     Effect.tapError(({ what }) => Effect.sync(() => console.error(`seed ${seed}: ${what}`))),
     Effect.scoped,
-    Effect.provide(TestClock.layer()),
+    tasks === "seen"
+      ? Effect.provide(TestClock.layer())
+      : Effect.provide(Layer.mergeAll(
+        Layer.effect(Clock.Clock, TestClock.make()),
+        Layer.sync(Scheduler.Scheduler, () => new Scheduler.MixedScheduler())
+      )),
+    Effect.provideService(OwnTasks, tasks === "own"),
     Random.withSeed(seed),
     Effect.provideContext(Context.empty())
   )

@@ -1,12 +1,17 @@
-/** Borrows of real fibers, for as long as one likes: `tsx test/scripts/soak-fibers.ts --borrows 200000 --seed 1`. */
+/**
+ * Borrows of real fibers, for as long as one likes: `tsx test/scripts/soak-fibers.ts --borrows 200000 --seed 1`. With
+ * `--tasks own` they run with Effect's own scheduler, of whose tasks `TestClock` sees nothing.
+ */
 import { Effect, References } from "effect"
 import { parseArgs } from "node:util"
+import type { Tasks } from "./fibers.ts"
 import { history, noCount } from "./fibers.ts"
 
 const { values } = parseArgs({
   options: {
     borrows: { type: "string", default: "200000" },
-    seed: { type: "string", default: "1" }
+    seed: { type: "string", default: "1" },
+    tasks: { type: "string", default: "seen" }
   }
 })
 
@@ -16,6 +21,12 @@ const whole = (name: string, text: string): number => {
   return number
 }
 
+const tasksOf = (text: string): Tasks => {
+  if (text === "seen" || text === "own") return text
+  throw new Error(`--tasks must be seen or own, not "${text}"`)
+}
+
+const tasks = tasksOf(values.tasks)
 const borrows = whole("borrows", values.borrows)
 const first = whole("seed", values.seed)
 
@@ -35,7 +46,9 @@ let told = 0
 while (count.borrowed < borrows) {
   const size = sizes[seed % sizes.length]!
   try {
-    await Effect.runPromise(Effect.provideService(history(seed, size, count), References.MinimumLogLevel, "None"))
+    await Effect.runPromise(
+      Effect.provideService(history(seed, size, count, tasks), References.MinimumLogLevel, "None")
+    )
   } catch (error) {
     console.error(`seed ${seed}: ${String(error)}`)
     process.exit(1)
