@@ -195,7 +195,6 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   /** Asks for an object; what comes of it is run next. */
   protected ask(fiber: AnyFiber, timeout: number, now: number): AnyEffect {
     const { core } = this
-    this.settleGroup()
     this.identify(fiber)
     if (!core.machine.hit(this, now)) return this.wait(timeout, now)
     core.lent(now)
@@ -204,6 +203,11 @@ abstract class FiberLease extends Lease implements Framed, Parked {
 
   private wait(timeout: number, now: number): AnyEffect {
     const { core } = this
+    // here, and not before each hit: a key that has vanished has nothing idle
+    if (this.group.vanished) {
+      this.settleGroup()
+      return this.ask(this.fiber!, timeout, now)
+    }
     if (core.machine.closed) return core.closed(this.group)
     core.machine.miss(this, timeout, now)
     core.asked(this, now)

@@ -31,7 +31,7 @@ export class Ledger {
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
   /** How many objects each owner holds: counted from the first question until nobody waits, since most ask nothing. */
-  protected readonly heldBy = new Uint32Array(owners)
+  private heldBy: Array<number> = []
   protected counting = false
   /** Whose return hook is running. */
   readonly returning = new List<Waiter>()
@@ -55,6 +55,8 @@ export class Ledger {
   protected readonly overdueAfter: number
   /** Idle objects have deadlines. */
   protected readonly idles: boolean
+  /** An idle object may need a check or a hook before it is lent. */
+  protected readonly prepares: boolean
   /** Lending leaves nothing to be done later. */
   protected readonly lendsOnly: boolean
   /** What is returned needs nothing before it is lent again, and nobody else holds it. */
@@ -67,6 +69,7 @@ export class Ledger {
     this.late = late
     this.overdueAfter = Math.min(policy.borrowWarning, policy.borrowLimit)
     this.idles = policy.idleTimeToLive !== Infinity || policy.healthInterval !== Infinity
+    this.prepares = policy.hasBorrowHook || policy.healthAfterIdle !== Infinity
     this.lendsOnly = this.overdueAfter === Infinity && policy.maxUses === Infinity && policy.concurrency === 1
     this.takesAsIs = policy.concurrency === 1 && !policy.unpooled && !policy.hasReturnHook
   }
@@ -90,7 +93,7 @@ export class Ledger {
   mayHold(owner: number): boolean {
     if (!this.counting) {
       this.counting = true
-      this.heldBy.fill(0)
+      this.heldBy = Array.from({ length: owners }, () => 0)
       for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)
     }
     return this.heldBy[owner]! > 0

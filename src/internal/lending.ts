@@ -39,7 +39,7 @@ export abstract class Lending extends Growth {
   }
 
   protected needsPreparation(slot: Slot, now: number): boolean {
-    return this.policy.hasBorrowHook || this.needsCheck(slot, now)
+    return this.prepares && (this.policy.hasBorrowHook || this.needsCheck(slot, now))
   }
 
   protected needsCheck(slot: Slot, now: number): boolean {
