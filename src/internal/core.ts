@@ -95,7 +95,7 @@ export class Core {
     this.name = settings.name
     this.clock = Context.get(own, Clock.Clock)
     this.startedAt = this.clock.currentTimeMillisUnsafe()
-    this.creations = new Creations(maker, own)
+    this.creations = new Creations(maker, own, this)
     this.run = Effect.runForkWith(own as Context.Context<any>)
     this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), (group) => this.createTimeout(group))
     this.keeper = new Keeper(this.clock, this.run, () => {
@@ -266,10 +266,9 @@ export class Core {
     slot.resource = scope
     const acquire = this.acquire(slot)
     // what is there already needs no fiber; its span would be seen by nobody but a tracer
-    if (Exit.isExit(acquire) && !this.creations.traced) return this.created(slot, acquire)
+    if (Exit.isExit(acquire) && !this.creations.traced) return this.created(slot, acquire, this.now())
     const creation = { slot, scope, acquire, attributes: this.attributes(slot.group), asker: asker?.span }
-    const exit = this.creations.begin(creation, (exit) => this.created(slot, exit))
-    if (exit !== undefined) return this.created(slot, exit)
+    if (this.creations.begin(creation, (exit, now) => this.created(slot, exit, now))) return
     this.machine.awaitCreation(slot)
     this.machine.awaitDestruction(slot)
   }
@@ -282,8 +281,7 @@ export class Core {
     }
   }
 
-  private created(slot: Slot, exit: Exit.Exit<unknown, unknown>): void {
-    const now = this.now()
+  private created(slot: Slot, exit: Exit.Exit<unknown, unknown>, now: number): void {
     if (exit._tag === "Success") {
       if (!this.machine.create(slot, exit.value, now)) this.destroy(slot, Exit.void)
       else this.tellReady(slot.group)

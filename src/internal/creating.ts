@@ -1,5 +1,4 @@
 /** Creations: each runs in a fiber of its own, with its number, a Scope, and a root span around it. */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -21,6 +20,12 @@ export const CreationNumber: Context.Reference<number> = Context.Reference<numbe
 
 const spanName = "pool.create"
 
+/** The time of a pool, and what that is since the epoch, in milliseconds. */
+interface Time {
+  now(): number
+  epoch(at: number): number
+}
+
 /** One creation, as it is begun. */
 export interface Creation {
   readonly slot: Slot
@@ -41,30 +46,42 @@ export class Creations {
   readonly traced: boolean
   /** A span is what it is by itself: no tracer, and nothing in the context, has a say in it. */
   private readonly plain: boolean
-  private readonly clock: Clock.Clock
+  private readonly time: Time
   private readonly context: Context.Context<never>
   private readonly fibers = new Map<Slot, Fiber.Fiber<unknown, unknown>>()
 
   /** `maker` makes the pool; `context` is what its creations have around them. */
-  constructor(maker: Fiber.Fiber<unknown, unknown>, context: Context.Context<never>) {
+  constructor(maker: Fiber.Fiber<unknown, unknown>, context: Context.Context<never>, time: Time) {
     this.traced = maker.cache.tracer !== undefined
     this.plain = !this.traced && maker.cache.tracerEnabled && isPlain(context)
-    this.clock = Context.get(context, Clock.Clock)
+    this.time = time
     this.context = context
   }
 
-  /** Begins one, and gives how it ended; `ended` is told where it has not ended yet. */
-  begin(creation: Creation, ended: (exit: AnyExit) => void): AnyExit | undefined {
+  /** Begins one; `ended` is told how it ended, and when: at once, and then this gives true, or later. */
+  begin(creation: Creation, ended: (exit: AnyExit, now: number) => void): boolean {
     const { slot } = creation
-    const fiber = this.plain ? this.forkPlain(creation) : this.fork(creation)
+    // the same span as that of `fork`, made without asking around, which takes a tenth of the time
+    const span = this.plain ? new PlainSpan(this.time.epoch(slot.startedAt), creation) : undefined
+    const fiber = span === undefined
+      ? this.fork(creation)
+      : this.run(Context.add(this.context, Tracer.ParentSpan, span), creation, creation.acquire)
+    const over = (exit: AnyExit) => {
+      const now = this.time.now()
+      span?.end(nanos(this.time.epoch(now)), exit)
+      ended(exit, now)
+    }
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return exit
+    if (exit !== undefined) {
+      over(exit)
+      return true
+    }
     this.fibers.set(slot, fiber)
     fiber.addObserver((exit) => {
       this.fibers.delete(slot)
-      ended(exit)
+      over(exit)
     })
-    return undefined
+    return false
   }
 
   interrupt(slot: Slot): void {
@@ -80,14 +97,6 @@ export class Creations {
       (span) => Effect.provideService(creation.acquire, Tracer.ParentSpan, span)
     )
     return this.run(this.context, creation, traced)
-  }
-
-  /** The same span, made without asking around, which takes a tenth of the time. */
-  private forkPlain(creation: Creation): Fiber.Fiber<unknown, unknown> {
-    const span = new PlainSpan(this.clock.currentTimeMillisUnsafe(), creation)
-    const fiber = this.run(Context.add(this.context, Tracer.ParentSpan, span), creation, creation.acquire)
-    fiber.addObserver((exit) => span.end(nanos(this.clock.currentTimeMillisUnsafe()), exit))
-    return fiber
   }
 
   private run(
@@ -106,7 +115,17 @@ const isPlain = (context: Context.Context<never>): boolean =>
   Context.get(context, References.TracerSpanLinks).length === 0 &&
   Object.keys(Context.get(context, References.TracerSpanAnnotations)).length === 0
 
-const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
+let latestMillis = 0
+let latestNanos = 0n
+
+/** Creations often begin and end together: then this is made once for all of them, which is dear. */
+const nanos = (millis: number): bigint => {
+  if (millis !== latestMillis) {
+    latestMillis = millis
+    latestNanos = BigInt(Math.round(millis)) * 1_000_000n
+  }
+  return latestNanos
+}
 
 /**
  * A span that only what runs inside of it can see: its attributes are made when somebody looks, and its times are whole
