@@ -4,13 +4,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { Core } from "./core.ts"
+import type { Parked } from "./drain.ts"
+import { wakeSoon } from "./drain.ts"
 import { formatDuration } from "./duration.ts"
 import { ownerOf } from "./guard.ts"
 import { whoIs } from "./holder.ts"
 import type { AnyFiber, Lease } from "./lease.ts"
 
 /** Who waits for the closing. */
-interface Caller {
+interface Caller extends Parked {
   readonly fiber: AnyFiber
   readonly owner: AnyFiber
   readonly scope: Scope.Scope | undefined
@@ -34,7 +36,8 @@ export class Closing {
       fiber,
       owner: ownerOf(fiber),
       scope: Context.getOrUndefined(fiber.context, Scope.Scope),
-      resume: undefined
+      resume: undefined,
+      wake: () => caller.resume?.(Effect.void)
     }
     this.callers.add(caller)
     if (this.phase === "begun") this.begin()
@@ -126,7 +129,7 @@ export class Closing {
     this.core.keeper.disarm()
     this.core.hide()
     this.core.events.close()
-    for (const caller of this.callers) caller.resume?.(Effect.void)
+    for (const caller of this.callers) wakeSoon(caller.fiber.cache.scheduler, caller)
     this.callers.clear()
   }
 

@@ -8,7 +8,6 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type { Scheduler } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -16,7 +15,6 @@ import * as PoolError from "../PoolError.ts"
 import { Closing } from "./closing.ts"
 import { Creations } from "./creating.ts"
 import { describe } from "./describe.ts"
-import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
 import { formatDuration } from "./duration.ts"
 import { Events } from "./events.ts"
@@ -34,27 +32,6 @@ import { Spacing } from "./spacing.ts"
 import { Spares } from "./spares.ts"
 import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
-
-/** Waits until the minimum is alive. It goes on in a task of its own: never in the midst of what the pool is doing. */
-class Ready implements Parked {
-  private readonly scheduler: Scheduler
-  private readonly resume: (exit: Exit.Exit<void, unknown>) => void
-  private exit: Exit.Exit<void, unknown> = Exit.void
-
-  constructor(scheduler: Scheduler, resume: (exit: Exit.Exit<void, unknown>) => void) {
-    this.scheduler = scheduler
-    this.resume = resume
-  }
-
-  tell(exit: Exit.Exit<void, unknown>): void {
-    this.exit = exit
-    wakeSoon(this.scheduler, this)
-  }
-
-  wake(): void {
-    this.resume(this.exit)
-  }
-}
 
 const mostHolders = 10
 
@@ -79,7 +56,8 @@ export class Core {
   readonly spacing: Spacing
   readonly nesting: NestedBorrowing
   private readonly creations: Creations
-  private readonly ready = new Set<Ready>()
+  /** Those that wait until the minimum is alive. */
+  private readonly ready = new Set<(exit: Exit.Exit<void, unknown>) => void>()
   /** The time as it was read last. */
   latest = 0
   /** In the midst of what the machine has left to do. */
@@ -181,7 +159,7 @@ export class Core {
     try {
       while (served.length > 0 || commands.length > 0) {
         this.wakeServed()
-        for (let i = 0; i < commands.length; i++) this.execute(commands[i]!)
+        for (let i = 0; i < commands.length; i++) this.attempt(commands[i]!)
         commands.length = 0
       }
     } finally {
@@ -202,6 +180,15 @@ export class Core {
     if (this.keeper.armedAt === Infinity || this.machine.nextDeadline() !== Infinity) return
     this.keeper.disarm()
     this.machine.wakeAt = Infinity
+  }
+
+  /** Who is resumed or interrupted may end at once, and a callback of the user's throw: the rest is done all the same. */
+  private attempt(command: Command): void {
+    try {
+      this.execute(command)
+    } catch (error) {
+      this.warn("a callback threw at the end of a fiber", undefined, Cause.die(error))
+    }
   }
 
   private execute(command: Command): void {
@@ -235,8 +222,11 @@ export class Core {
         return this.spacing.reset(command.group)
       case "timeout":
         return this.timedOut(command.waiters, command.counts)
-      case "reject":
-        return this.refuse(command.waiter, new PoolError.QueueFull({ maxWaiting: this.settings.policy.maxWaiting }))
+      case "reject": {
+        const { maxWaiting } = this.settings.policy
+        const full = this.failure(new PoolError.QueueFull({ maxWaiting }), command.waiter.group)
+        return (command.waiter as Lease).refused(full)
+      }
       case "fail": {
         const failure = Exit.failCause(command.failure as Cause.Cause<unknown>)
         for (const waiter of command.waiters) (waiter as Lease).refused(failure)
@@ -342,14 +332,10 @@ export class Core {
   private hookOf(activity: Activity): AnyEffect {
     const { hooks } = this.settings
     const { group, value } = activity.slot
-    switch (activity.kind) {
-      case "check":
-        return hooks.healthCheck!(value, group.key)
-      case "borrow":
-        return hooks.onBorrow!(value, group.key)
-      case "return":
-        return hooks.onReturn!(value, activity.exit as Exit.Exit<unknown, unknown> | undefined ?? Exit.void, group.key)
-    }
+    const name = hookName(activity)
+    return name === "onReturn"
+      ? hooks[name]!(value, activity.exit as Exit.Exit<unknown, unknown> | undefined ?? Exit.void, group.key)
+      : hooks[name]!(value, group.key)
   }
 
   private ran(activity: Activity, exit: Exit.Exit<unknown, unknown>): void {
@@ -425,10 +411,6 @@ export class Core {
     return longest.toSorted((a, b) => a.since - b.since).slice(0, mostHolders)
   }
 
-  private refuse(waiter: Waiter, reason: PoolError.PoolError["reason"]): void {
-    ;(waiter as Lease).refused(this.failure(reason, waiter.group))
-  }
-
   failure(reason: PoolError.PoolError["reason"], group: Group | undefined): Failure {
     const key = group?.label
     return Exit.fail(
@@ -474,9 +456,10 @@ export class Core {
       if (group.alive >= group.min) return Effect.void
       const { ready: all } = this
       return Effect.callback(function(resume) {
-        const ready = new Ready(this, resume)
-        all.add(ready)
-        return Effect.sync(() => all.delete(ready))
+        // in a task of its own: never in the midst of what the pool is doing
+        const tell = (exit: Exit.Exit<void, unknown>) => wakeSoon(this, { wake: () => resume(exit) })
+        all.add(tell)
+        return Effect.sync(() => all.delete(tell))
       })
     })
   }
@@ -487,7 +470,7 @@ export class Core {
   }
 
   private tellAllReady(exit: Exit.Exit<void, unknown>): void {
-    for (const ready of this.ready) ready.tell(exit)
+    for (const tell of this.ready) tell(exit)
     this.ready.clear()
   }
 
@@ -536,8 +519,8 @@ export class Core {
   }
 }
 
-const hookName = (activity: Activity): string =>
-  activity.kind === "check" ? "healthCheck" : activity.kind === "borrow" ? "onBorrow" : "onReturn"
+const hookName = ({ kind }: Activity): "healthCheck" | "onBorrow" | "onReturn" =>
+  kind === "check" ? "healthCheck" : kind === "borrow" ? "onBorrow" : "onReturn"
 
 const describeCause = (cause: Cause.Cause<unknown>): string => {
   const [error] = Cause.prettyErrors(cause)

@@ -75,7 +75,16 @@ class Drain {
   private wake(): void {
     const parked = this.parked
     this.parked = []
-    for (const each of parked) each.wake()
+    for (const each of parked) {
+      try {
+        each.wake()
+      } catch (error) {
+        // a callback of the user's threw, at the end of a fiber: that is thrown again where it keeps nobody asleep
+        this.scheduler.makeDispatcher().scheduleTask(() => {
+          throw error
+        }, 0)
+      }
+    }
   }
 }
 

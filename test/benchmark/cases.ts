@@ -185,7 +185,6 @@ export const cases: ReadonlyArray<Case> = [
   {
     name: "10,000 waiters interrupted: use",
     count: waiting,
-    rounds: 10,
     runs: {
       ours: runs(exhausted(hold, interrupts(Pool.use(one, () => done)))),
       effect: runs(exhausted(holdTheirs, interrupts(EffectPool.use(oneOfTheirs, () => done))))
@@ -194,7 +193,6 @@ export const cases: ReadonlyArray<Case> = [
   {
     name: "10,000 waiters interrupted: scoped get",
     count: waiting,
-    rounds: 10,
     runs: {
       ours: runs(exhausted(hold, interrupts(Effect.scoped(Pool.get(one))))),
       effect: runs(exhausted(holdTheirs, interrupts(Effect.scoped(EffectPool.get(oneOfTheirs)))))

@@ -160,6 +160,18 @@ describe("with any other scheduler, what is woken soon", () => {
     assert.strictEqual(tasks.size, 0)
   })
 
+  it("all are woken though one throws, which is thrown again in a task of its own", () => {
+    const { push, tasks, woken } = setup()
+    push(1)
+    push(1, () => {
+      throw new Error("at the end of a fiber")
+    })
+    push(1)
+    tasks.run()
+    assert.deepStrictEqual(woken, [0, 1, 2])
+    assert.throws(() => tasks.run(), "at the end of a fiber")
+  })
+
   it("those that a waking leads to are woken in the next task", () => {
     const { push, tasks, woken } = setup()
     push(1, () => push(1))
