@@ -125,14 +125,11 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   declare protected failure: Failure | undefined
   /** How it waits: made with the first wait, since most leases wait again. */
   declare private parked: AnyEffect | undefined
-  /** Is to be woken; until then it must not be used again. */
-  declare private waking: boolean
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
     this.parked = undefined
-    this.waking = false
   }
 
   abstract begin(fiber: AnyFiber): AnyEffect
@@ -151,12 +148,11 @@ abstract class FiberLease extends Lease implements Framed, Parked {
 
   served(): void {
     this.core.nesting.ended(this)
-    this.waking = true
-    wakeSoon(this.fiber!.cache.scheduler, this)
+    // one that has not parked yet looks for the answer before it does
+    if (this.resume !== undefined) wakeSoon(this.fiber!.cache.scheduler, this)
   }
 
   wake(): void {
-    this.waking = false
     // it was interrupted meanwhile, and waits for the hook of its return
     if (this.state === "returning") return
     const { resume } = this
@@ -225,13 +221,12 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   protected forget(spares: Spares<Lease>): boolean {
     const { core } = this
     // it is to be woken, or in what the pool is about to do
-    if (this.waking || core.flushing || !core.nesting.forget(this)) return false
+    if (this.resume !== undefined || core.flushing || !core.nesting.forget(this)) return false
     this.state = "new"
     this.failure = undefined
     this.slot = undefined
     this.fiber = undefined
     this.span = undefined
-    this.resume = undefined
     spares.keep(this, core.latest)
     return true
   }
@@ -246,6 +241,8 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   protected cameToNothing(): boolean {
     if (!this.isWaiting) return this.failure !== undefined
     this.giveUp()
+    // nobody is to wake it
+    this.resume = undefined
     return true
   }
 }
