@@ -33,15 +33,15 @@ export abstract class Lease extends Waiter {
   declare pooled: Pooled
   declare fiber: AnyFiber | undefined
   declare span: Tracer.AnySpan | undefined
-  /** Goes on with what waits for this lease: for its object, then for the hook of its return. */
-  declare protected resume: ((effect: AnyEffect) => void) | undefined
+  /** Goes on with what waits for the hook of its return. */
+  declare private back: ((effect: Effect.Effect<void>) => void) | undefined
 
   constructor(pooled: Pooled) {
     super(pooled.peek())
     this.pooled = pooled
     this.fiber = undefined
     this.span = undefined
-    this.resume = undefined
+    this.back = undefined
   }
 
   get core(): Core {
@@ -97,9 +97,7 @@ export abstract class Lease extends Waiter {
 
   /** The hook of its return is over. */
   returned(): void {
-    const { resume } = this
-    this.resume = undefined
-    resume?.(Effect.void)
+    this.back?.(Effect.void)
   }
 
   /** Gives the object back, which is in an unknown state. The effect, where there is one, ends with the hook. */
@@ -113,22 +111,25 @@ export abstract class Lease extends Waiter {
   }
 
   protected awaitReturn(): Effect.Effect<void> {
-    return Effect.callback<any, any, any>((resume) => {
+    return Effect.callback((resume) => {
       if (this.state !== "returning") resume(Effect.void)
-      else this.resume = resume
-    }) as Effect.Effect<void>
+      else this.back = resume
+    })
   }
 }
 
 /** A borrower that is a fiber: it parks until it has an object, or a reason why not. */
 abstract class FiberLease extends Lease implements Framed, Parked {
   declare protected failure: Failure | undefined
+  /** Wakes the fiber that waits for the object. */
+  declare private resume: ((effect: AnyEffect) => void) | undefined
   /** How it waits: made with the first wait, since most leases wait again. */
   declare private parked: AnyEffect | undefined
 
   constructor(pooled: Pooled) {
     super(pooled)
     this.failure = undefined
+    this.resume = undefined
     this.parked = undefined
   }
 
@@ -153,8 +154,6 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   }
 
   wake(): void {
-    // it was interrupted meanwhile, and waits for the hook of its return
-    if (this.state === "returning") return
     const { resume } = this
     this.resume = undefined
     // with itself: what is run next must run in the fiber that waited
@@ -400,6 +399,8 @@ class GetLease extends FiberLease {
   declare taken: boolean
   /** The state of the Scope with the finalizer in it. */
   declare private added: Scope.Scope["state"] | undefined
+  /** Its frame is on the stack of its fiber, and will see how the borrow went. */
+  declare private inFrame: boolean
   /** Made once, where it has to wait. */
   declare private framed: AnyEffect | undefined
   declare private readonly finalize: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
@@ -410,6 +411,7 @@ class GetLease extends FiberLease {
     this.patience = 0
     this.taken = false
     this.added = undefined
+    this.inFrame = false
     this.framed = undefined
     this.finalize = (exit) => this.scopeClosed(exit)
   }
@@ -447,6 +449,7 @@ class GetLease extends FiberLease {
   }
 
   begin(fiber: AnyFiber): AnyEffect {
+    this.inFrame = true
     if (this.state !== "new") return this.proceed()
     const now = this.core.now()
     return this.polls ? this.askNow(fiber, now) : this.ask(fiber, this.patience, now)
@@ -485,7 +488,8 @@ class GetLease extends FiberLease {
       const hook = this.giveBack(isHit(exit), exit)
       if (hook !== undefined) return hook
       const { added } = this
-      this.recycle()
+      // a frame that has not ended would take the next borrow for its own
+      if (!this.inFrame) this.recycle()
       return nothing(added, this.finalize)
     }
     if (this.isWaiting) {
@@ -507,6 +511,7 @@ class GetLease extends FiberLease {
 
   /** The borrow came to nothing, or nobody took what came of it: nothing is left behind in the Scope. */
   ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    this.inFrame = false
     if (exit._tag === "Success" && this.state === "holding") return undefined
     const isOver = this.cameToNothing()
     const removed = removeFinalizer(this.scope!, this)
