@@ -142,7 +142,8 @@ describe("options", () => {
   it.effect("durations can be read, are not negative, and are zero only where that means something", () =>
     Effect.gen(function*() {
       for (const name of durations) {
-        for (const value of ["soon", Number.NaN, -1, Duration.millis(-1), true, null, "-1 seconds"]) {
+        const misread = [{}, { sec: 1 }, { seconds: Number.NaN }, { seconds: "1" }, [Number.NaN, 0], new Date(0)]
+        for (const value of ["soon", Number.NaN, -1, Duration.millis(-1), true, null, "-1 seconds", ...misread]) {
           const message = yield* refusal({ [name]: value })
           assert.include(message, `${name} (`, `${name} ${String(value)}`)
         }

@@ -116,6 +116,23 @@ describe("a callback that throws when a borrower ends", () => {
       assert.strictEqual(lines.filter((line) => line.includes("a callback threw")).length, 2)
     }))
 
+  it.effect("keeps no other call of its Scope from being interrupted, where their object is taken back", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = yield* logged
+      class Thing extends Proxy.Service<Thing, { readonly wait: () => Effect.Effect<never> }>()("throwing/Slow") {}
+      const acquire = Effect.succeed({ wait: () => Effect.never })
+      const context = yield* Effect.provide(Layer.build(Thing.layerPool({ acquire, max: 1, borrowLimit: 10 })), layer)
+      const things = Context.get(context, Thing)
+      const scope = yield* Scope.make()
+      const calls = yield* Effect.forEach([1, 2, 3], () => careless(Scope.provide(things.wait(), scope)))
+      yield* settle
+      yield* TestClock.adjust(10)
+      yield* settle
+      assert.deepStrictEqual(calls.map(({ exit }) => exit?._tag), ["Failure", "Failure", "Failure"])
+      assert.strictEqual(lines.filter((line) => line.includes("a callback threw")).length, 3)
+      yield* Scope.close(scope, Exit.void)
+    }))
+
   it.effect("keeps no closing from its end", () =>
     Effect.gen(function*() {
       const thrown = yield* uncaught

@@ -252,8 +252,8 @@ class RunningCall implements InFlight {
 }
 
 /** A promise is under way before its frame is: where that is lost to an interruption, somebody else must see the end. */
-const awaitCall = (lease: ScopeLease, fiber: AnyFiber, promise: PromiseLike<unknown>): AnyEffect => {
-  const call: RunningCall = new RunningCall(lease, fiber, Effect.suspend(() => awaited.effect))
+const awaitCall = (lease: ScopeLease, fiber: AnyFiber, promise: PromiseLike<unknown>, caller: Call): AnyEffect => {
+  const call: RunningCall = new RunningCall(lease, fiber, Effect.suspend(() => caller.checked(awaited.effect)))
   let isFramed = false
   const awaited = new Awaited(promise, () => {
     if (!isFramed) call.end(Exit.void)
@@ -314,8 +314,16 @@ export class Call implements Borrower {
       if (isHit(effect)) lease.harm()
       return effect
     }
-    if ("then" in result && Predicate.isPromiseLike(result)) return this.checked(awaitCall(lease, fiber, result))
-    return this.gave(result, Exit.succeed(result), lease, fiber)
+    let promise: PromiseLike<unknown> | undefined
+    try {
+      if ("then" in result && Predicate.isPromiseLike(result)) promise = result
+    } catch (defect) {
+      lease.harm()
+      return Exit.die(defect)
+    }
+    return promise === undefined
+      ? this.gave(result, Exit.succeed(result), lease, fiber)
+      : awaitCall(lease, fiber, promise, this)
   }
 
   /** A Stream goes on with the object for nobody knows how long. */
@@ -324,7 +332,8 @@ export class Call implements Borrower {
     return exit
   }
 
-  protected checked(effect: AnyEffect): AnyEffect {
+  /** What came of it later. */
+  checked(effect: AnyEffect): AnyEffect {
     return effect
   }
 }
@@ -342,11 +351,13 @@ export class SingleCall extends Call {
     return this.checked(toEffect(member(object, this.name, this.args)))
   }
 
-  protected override gave(value: unknown, exit: AnyEffect): AnyEffect {
-    return isStream(value) ? this.noStream() : exit
+  protected override gave(value: unknown, exit: AnyEffect, lease?: ScopeLease): AnyEffect {
+    if (!isStream(value)) return exit
+    lease?.harm()
+    return this.noStream()
   }
 
-  protected override checked(effect: AnyEffect): AnyEffect {
+  override checked(effect: AnyEffect): AnyEffect {
     if (Exit.isExit(effect)) return effect._tag === "Success" ? this.gave(effect.value, effect) : effect
     return Effect.flatMap(effect, (value) => this.gave(value, Exit.succeed(value)))
   }

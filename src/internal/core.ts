@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import type { Scheduler } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -34,6 +35,8 @@ import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
 
 const mostHolders = 10
+/** So often what is done may lead to more at once, as a hook does that fails for each new object: then others have a turn. */
+const mostRounds = 100
 
 export class Core {
   readonly settings: Settings
@@ -49,12 +52,13 @@ export class Core {
   readonly spareUses = new Spares<Lease>()
   readonly spareGets = new Spares<Lease>()
   /** Milliseconds since the epoch; all times of the machine count from here. */
-  readonly startedAt: number
+  private startedAt: number
   /** A key is no more. */
   onVanish: (group: Group) => void = () => {}
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
   readonly spacing: Spacing
   readonly nesting: NestedBorrowing
+  private readonly scheduler: Scheduler
   private readonly creations: Creations
   /** Those that wait until the minimum is alive. */
   private readonly ready = new Set<(exit: Exit.Exit<void, unknown>) => void>()
@@ -73,6 +77,7 @@ export class Core {
     this.name = settings.name
     this.clock = Context.get(own, Clock.Clock)
     this.startedAt = this.clock.currentTimeMillisUnsafe()
+    this.scheduler = maker.cache.scheduler
     this.creations = new Creations(maker, own, this)
     this.run = Effect.runForkWith(own as Context.Context<any>)
     this.machine = new Machine(settings.policy, () => random.nextDoubleUnsafe(), (group) => this.createTimeout(group))
@@ -104,7 +109,10 @@ export class Core {
   now(): number {
     // since the start of the pool: such numbers are small, and cost no allocation
     const now = this.clock.currentTimeMillisUnsafe() - this.startedAt
-    return now > this.latest ? this.latest = now : this.latest
+    if (now >= this.latest) return this.latest = now
+    // the clock was set back: time goes on from here, or nothing would fall due until the clock has caught up
+    this.startedAt += now - this.latest
+    return this.latest
   }
 
   /** A time of the machine, in milliseconds since the epoch. */
@@ -155,17 +163,26 @@ export class Core {
   flush(): void {
     if (this.flushing) return
     const { commands, served } = this.machine
+    let rounds = 0
     this.flushing = true
     try {
-      while (served.length > 0 || commands.length > 0) {
+      while ((served.length > 0 || commands.length > 0) && rounds < mostRounds) {
         this.wakeServed()
-        for (let i = 0; i < commands.length; i++) this.attempt(commands[i]!)
-        commands.length = 0
+        let done = 0
+        for (let end = 0; done < commands.length && rounds < mostRounds; done++) {
+          if (done === end) {
+            rounds++
+            end = commands.length
+          }
+          this.attempt(() => this.execute(commands[done]!))
+        }
+        commands.splice(0, done)
       }
     } finally {
       this.flushing = false
       this.machine.asking = undefined
     }
+    if (rounds === mostRounds) wakeSoon(this.scheduler, { wake: () => this.flush() })
     if (this.machine.happenings.length > 0) this.events.publish()
     if (this.nesting.isWatching) this.nesting.warn()
     if (this.closing !== undefined) {
@@ -183,9 +200,9 @@ export class Core {
   }
 
   /** Who is resumed or interrupted may end at once, and a callback of the user's throw: the rest is done all the same. */
-  private attempt(command: Command): void {
+  attempt(f: () => void): void {
     try {
-      this.execute(command)
+      f()
     } catch (error) {
       this.warn("a callback threw at the end of a fiber", undefined, Cause.die(error))
     }

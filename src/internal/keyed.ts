@@ -11,6 +11,7 @@ import { Keys } from "./keys.ts"
 import { keyText } from "./keyText.ts"
 import type { Pooled } from "./lease.ts"
 import { KeyedTypeId, TypeId } from "./pool-types.ts"
+import { Rooms } from "./rooms.ts"
 import type { Hooks, Raw } from "./settings.ts"
 import { readKeyed, readKeyedBounds } from "./settings.ts"
 import { keyedStatsOf, livingGroups, statsOf } from "./snapshot.ts"
@@ -227,7 +228,7 @@ export const make = (options: object): Effect.Effect<KeyedImpl, never, Scope.Sco
     const { bounds, settings } = readKeyed(raw, create)
     const core = new Core(settings, fiber)
     core.keyedBounds = bounds
-    core.machine.share(bounds.max)
+    core.machine.share(new Rooms(bounds.max))
     const pool = new KeyedImpl(core)
     return Effect.map(Scope.addFinalizer(Context.getUnsafe(fiber.context, Scope.Scope), core.shutdown), () => {
       core.show({ core, bounds: () => pool.bounds }, fiber.context)

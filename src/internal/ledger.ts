@@ -4,7 +4,7 @@ import { Heap } from "./heap.ts"
 import { Histogram } from "./histogram.ts"
 import { List } from "./list.ts"
 import type { Policy } from "./policy.ts"
-import { Rooms } from "./rooms.ts"
+import type { Rooms } from "./rooms.ts"
 import type { Activity, Bounds, Command, Counts, Happening, Moment, Slot } from "./state.ts"
 import { Group } from "./state.ts"
 import { Totals } from "./totals.ts"
@@ -80,9 +80,9 @@ export class Ledger {
     return group
   }
 
-  /** Its groups are keys that share this many places. */
-  share(max: number): void {
-    this.rooms = new Rooms(max)
+  /** Its groups are keys that share these places; given, since a pool without keys shall not carry them. */
+  share(rooms: Rooms): void {
+    this.rooms = rooms
   }
 
   // ---------------------------------------------------------------------------------------------------------------

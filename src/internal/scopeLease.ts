@@ -29,21 +29,27 @@ class Caller implements Parked {
   declare private readonly lease: ScopeLease
   declare private resume: ((effect: Effect.Effect<void, unknown>) => void) | undefined
   declare private failure: Failure | undefined
+  declare private woken: boolean
 
   constructor(lease: ScopeLease, fiber: AnyFiber) {
     this.lease = lease
     this.fiber = fiber
     this.resume = undefined
+    this.woken = false
     this.failure = undefined
   }
 
-  /** In the frame before it is in the queue, so that an interruption at any point finds it. */
-  wait(timeout: unknown): Effect.Effect<void, unknown> {
+  /**
+   * In the frame before it is in the queue, so that an interruption at any point finds it; `around` is for those that have
+   * to wait.
+   */
+  wait(timeout: unknown, around: (waiting: Effect.Effect<void, unknown>) => Effect.Effect<void, unknown>): AnyEffect {
+    const waiting = Effect.callback<void, unknown>((resume) => {
+      this.resume = resume
+      if (this.woken) this.wake()
+    })
     return Effect.onExitPrimitive(
-      Effect.callback<void, unknown>((resume) => {
-        this.resume = resume
-        if (!this.lease.enter(this, timeout)) this.wake()
-      }),
+      Effect.suspend(() => this.lease.enter(this, timeout) ? around(waiting) : this.answer),
       () => {
         this.lease.leave(this)
         return undefined
@@ -56,8 +62,13 @@ class Caller implements Parked {
     wakeSoon(this.fiber.cache.scheduler, this)
   }
 
+  private get answer(): Exit.Exit<void, unknown> {
+    return this.failure ?? this.lease.outcome ?? Exit.void
+  }
+
   wake(): void {
-    this.resume!(this.failure ?? this.lease.outcome ?? Exit.void)
+    this.woken = true
+    this.resume?.(this.answer)
   }
 }
 
@@ -75,6 +86,8 @@ export class ScopeLease extends Lease {
   declare private inFlight: List<InFlight> | undefined
   /** Who took the object as it is: nobody knows who uses it until the Scope closes. */
   declare private takers: Set<AnyFiber> | undefined
+  /** Somebody took it who has ended since. */
+  declare private isAbroad: boolean
   /** An interruption or a defect hit a call. */
   declare private hit: boolean
   declare patience: number
@@ -91,6 +104,7 @@ export class ScopeLease extends Lease {
     this.callers = undefined
     this.inFlight = undefined
     this.takers = undefined
+    this.isAbroad = false
     this.hit = false
     this.patience = 0
     this.scopeExit = undefined
@@ -130,13 +144,14 @@ export class ScopeLease extends Lease {
     const { core } = this
     if (this.scopeExit !== undefined) return scopeClosed(core.name)
     if (this.outcome !== undefined) return this.outcome
-    const waiting = new Caller(this, fiber).wait(timeout)
     const { cache } = fiber
     const untraced = cache.tracer === undefined || !cache.tracerEnabled
-    return Effect.flatMap(
-      untraced ? waiting : Effect.useSpan("pool.wait", { attributes: core.attributes(this.group) }, () => waiting),
-      next
+    const waiting = new Caller(this, fiber).wait(
+      timeout,
+      (waiting) =>
+        untraced ? waiting : Effect.useSpan("pool.wait", { attributes: core.attributes(this.group) }, () => waiting)
     )
+    return Effect.flatMap(waiting, next)
   }
 
   /**
@@ -148,7 +163,8 @@ export class ScopeLease extends Lease {
     this.callers ??= new Set()
     this.callers.add(caller)
     if (this.state === "new") this.ask(caller.fiber, timeout)
-    return !this.isOpen || !this.callers.delete(caller)
+    if (this.isOpen) this.callers.delete(caller)
+    return this.callers.has(caller)
   }
 
   /** The last caller to leave takes the borrow with it. */
@@ -206,7 +222,7 @@ export class ScopeLease extends Lease {
     // an interrupted call may end at once, and others with it
     const calls: Array<InFlight> = []
     for (let call = this.inFlight?.head; call !== undefined; call = call.next) calls.push(call)
-    for (const call of calls) call.interrupt()
+    for (const call of calls) this.core.attempt(() => call.interrupt())
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -237,6 +253,10 @@ export class ScopeLease extends Lease {
   /** The object itself goes out. */
   takeRaw(fiber: AnyFiber): void {
     this.takers ??= new Set()
+    // one that has ended is kept no longer, but what it has taken may be in use still
+    for (const taker of this.takers) {
+      if (taker.pollUnsafe() !== undefined && this.takers.delete(taker)) this.isAbroad = true
+    }
     this.takers.add(ownerOf(fiber))
   }
 
@@ -277,6 +297,7 @@ export class ScopeLease extends Lease {
     }
     if (this.unit !== undefined && !closing.hasFiber(this.unit)) return true
     if (this.takers === undefined || closing.hasScope(this.scope)) return false
+    if (this.isAbroad) return true
     for (const taker of this.takers) if (!closing.hasFiber(taker)) return true
     return false
   }

@@ -127,9 +127,19 @@ class Reader {
   }
 }
 
+/** Whatever else there is in an object, or is no number, Effect takes for zero. */
+const isRead = (value: object): boolean => {
+  const parts = Object.entries(value)
+  return parts.length > 0 && parts.every(([unit, count]) => {
+    const known = Array.isArray(value) || Duration.isPositive(Duration.fromInputUnsafe({ [unit]: 1 }))
+    return known && Predicate.isNumber(count) && !Number.isNaN(count)
+  })
+}
+
 const readDuration = (value: unknown): Option.Option<Duration.Duration> => {
   if (Predicate.isNumber(value) && Number.isNaN(value)) return Option.none()
   try {
+    if (Predicate.isObjectOrArray(value) && !Duration.isDuration(value) && !isRead(value)) return Option.none()
     return Duration.fromInput(value as Duration.Input)
   } catch {
     return Option.none()
@@ -213,7 +223,7 @@ const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: B
   const describe = reader.hook<NonNullable<Hooks["describe"]>>("describe")
   const healthInterval = reader.duration("healthInterval", 60 * second, false)
   const healthAfterIdle = reader.duration("healthAfterIdle", Infinity, true)
-  const createRetry = raw["createRetry"] ?? defaultRetry
+  const createRetry = raw["createRetry"] === undefined ? defaultRetry : raw["createRetry"]
   if (!Schedule.isSchedule(createRetry)) reader.problems.push(`createRetry (${show(createRetry)}) must be a Schedule`)
   const policy: Policy = {
     concurrency: reader.number("concurrency", 1, count),

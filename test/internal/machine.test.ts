@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Machine } from "../../src/internal/machine.ts"
 import type { Policy } from "../../src/internal/policy.ts"
+import { Rooms } from "../../src/internal/rooms.ts"
 import type { Activity, Bounds, Command, Slot } from "../../src/internal/state.ts"
 import { Group } from "../../src/internal/state.ts"
 import { Waiter } from "../../src/internal/waiters.ts"
@@ -108,7 +109,7 @@ class Bench {
     }
     this.machine = new Machine(this.policy, () => this.random, () => "too late")
     this.machine.observed = true
-    if (total !== undefined) this.machine.share(total)
+    if (total !== undefined) this.machine.share(new Rooms(total))
     this.group = total === undefined ? this.machine.addGroup(undefined, this.bounds) : new Group(undefined, 0, 0)
     if (total === undefined) this.do((machine) => machine.start(this.group, 0))
   }

@@ -6,6 +6,7 @@
  */
 import { Machine } from "../../src/internal/machine.ts"
 import type { Policy, Reason } from "../../src/internal/policy.ts"
+import { Rooms } from "../../src/internal/rooms.ts"
 import type { Activity, Command, Group, Happening, Slot } from "../../src/internal/state.ts"
 import { owners, Waiter } from "../../src/internal/waiters.ts"
 
@@ -1523,7 +1524,7 @@ export class History {
     this.min = min
     this.max = max
     this.most = total ?? Infinity
-    if (total !== undefined) this.machine.share(total)
+    if (total !== undefined) this.machine.share(new Rooms(total))
     this.model.choices = {
       thingsOf: (person) => this.clients.get(person)!.given,
       doomedAt: (thing) => this.doomed.get(thing) ?? Infinity,
