@@ -177,6 +177,12 @@ describe("options", () => {
       assert.include(yield* refusal({ name: 5 }), "name (5) must be a string")
     }))
 
+  it.effect("an option given as null is wrong", () =>
+    Effect.gen(function*() {
+      assert.include(yield* refusal({ createRetry: null }), "createRetry (null) must be a Schedule")
+      assert.include(yield* refusal({ healthCheck: null }), "healthCheck (null) must be a function")
+    }))
+
   it.effect("an option given as undefined has its default", () =>
     Effect.gen(function*() {
       const pool = yield* Pool.make({

@@ -111,7 +111,8 @@ describe("a defect of a forwarded call", () => {
     acquire: Effect.sync(() => ({
       rows: () => Stream.make(1),
       later: () => Promise.resolve(Stream.make(1)),
-      unreadable: () => Object.defineProperty({}, "then", { get: () => assert.fail("not to be read") })
+      unreadable: () =>
+        new globalThis.Proxy({}, { has: (_, key) => key === "then" && assert.fail("not to be looked at") })
     })),
     max: 1
   })

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { Pool } from "../../src/index.ts"
 import type { Core } from "../../src/internal/core.ts"
@@ -81,6 +82,30 @@ describe("leases", () => {
         assert.strictEqual(spare(pool), 3)
         assert.deepStrictEqual(served, [0, 0])
         assert.deepInclude(yield* Pool.stats(pool), { borrowed: 3, returned: 3, timeouts: 1, cancelled: 1 })
+      }))
+  }
+
+  for (const [form, borrow] of Object.entries(borrows)) {
+    it.effect(`but not while they are to be woken: ${form}`, () =>
+      Effect.gen(function*() {
+        const pool = yield* Pool.make({ acquire: Pool.CreationNumber, max: 1 })
+        const gate = Latch.makeUnsafe()
+        const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
+        const holding = yield* Scope.make()
+        yield* Scope.provide(Pool.get(pool), holding)
+        const handed = yield* fork(borrow(pool, () => Effect.never))
+        yield* Effect.yieldNow
+        // all in one step: it is handed the object, gives up before it is woken, and others come
+        yield* Scope.close(holding, Exit.void)
+        handed.interruptUnsafe()
+        const user = yield* fork(borrows[form === "use" ? "get" : "use"]!(pool, () => gate.await))
+        const waiting = [yield* fork(borrow(pool, Effect.succeed)), yield* fork(borrow(pool, Effect.succeed))]
+        assert.deepInclude(yield* Pool.stats(pool), { inUse: 1, waiting: 2 })
+        for (let i = 0; i < 5; i++) yield* Effect.yieldNow
+        assert.deepInclude(yield* Pool.stats(pool), { inUse: 1, waiting: 2 })
+        gate.openUnsafe()
+        yield* Fiber.join(user)
+        for (const fiber of waiting) assert.strictEqual(yield* Fiber.join(fiber), 0)
       }))
   }
 
