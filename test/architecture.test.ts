@@ -167,8 +167,9 @@ describe("the check itself", () => {
   it("finds what code may not say, and lets comments, strings and methods say it", () => {
     assert.deepStrictEqual(
       complaints({
-        // texts to be complained of: nothing runs them, so that no time is read and no timer set
+        // a text to be complained of: nothing runs it, so that no time is read
         "internal/idle.ts": "const now = Date.now()",
+        // the same for timers: nothing runs it, so that none is set
         "internal/list.ts": "setTimeout(f, 1)",
         "internal/core.ts": "const f = async () => {\n  await g()\n}",
         // one that may say all of it, where it is no code

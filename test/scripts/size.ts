@@ -4,6 +4,7 @@
  * docs/performance.md.
  */
 import { build } from "esbuild"
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
@@ -97,6 +98,8 @@ const main = async () => {
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]
   if (from === -1 || to < from) throw new Error(`docs/performance.md has no "${begin}" ... "${end}"`)
   fs.writeFileSync(file, `${text.slice(0, from)}${begin}\n\n${table(sizes)}\n\n${text.slice(to)}`)
+  // its columns are to stand as the format of the project has them
+  execFileSync("npx", ["dprint", "fmt", file], { cwd: root, stdio: "inherit" })
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
