@@ -31,7 +31,7 @@ export class Ledger {
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
   /** How many objects each owner holds: counted from the first question until nobody waits, since most ask nothing. */
-  private heldBy: Array<number> = []
+  private readonly heldBy: Array<number> = []
   protected counting = false
   /** Whose return hook is running. */
   readonly returning = new List<Waiter>()
@@ -93,7 +93,7 @@ export class Ledger {
   mayHold(owner: number): boolean {
     if (!this.counting) {
       this.counting = true
-      this.heldBy = Array.from({ length: owners }, () => 0)
+      for (let number = 0; number < owners; number++) this.heldBy[number] = 0
       for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)
     }
     return this.heldBy[owner]! > 0

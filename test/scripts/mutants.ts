@@ -499,7 +499,11 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine("lend: the owner holds nothing", "    if (this.counting) this.count(waiter, 1)\n", ""),
   machine("unhold: the owner holds for ever", "    if (this.counting) this.count(waiter, -1)\n", ""),
-  machine("mayHold: what was counted before", "      this.heldBy = Array.from({ length: owners }, () => 0)\n", ""),
+  machine(
+    "mayHold: what was counted before",
+    "      for (let number = 0; number < owners; number++) this.heldBy[number] = 0\n",
+    ""
+  ),
   machine(
     "mayHold: who held before is not counted",
     "      for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)\n",
