@@ -47,6 +47,21 @@ interface Open {
   readonly complaints: Array<string>
 }
 
+/** Waits until the page shows what it must. */
+const until = <A>(page: Page, what: string, holds: (argument: A) => boolean, argument: A) =>
+  Effect.promise(async () => {
+    try {
+      await page.waitForFunction(holds as never, argument, { timeout: 15_000, polling: 50 })
+    } catch (error) {
+      throw new Error(`the page never shows that ${what}; it shows:\n${await page.innerText("main")}`, { cause: error })
+    }
+  })
+
+/** The status in the page's head. */
+const says = (page: Page, text: string) =>
+  until(page, `it is ${text}`, (text) => document.querySelector("#status")!.textContent!.includes(text), text)
+
+/** A page that is live: what happens before its first frame is not told to it, for nobody looked. */
 const open = (browser: Browser, address: string, width = 1280, height = 900) =>
   Effect.acquireRelease(
     Effect.promise(async (): Promise<Open> => {
@@ -65,17 +80,7 @@ const open = (browser: Browser, address: string, width = 1280, height = 900) =>
       return { page, complaints }
     }),
     ({ page }) => Effect.promise(() => page.close())
-  )
-
-/** Waits until the page shows what it must. */
-const until = <A>(page: Page, what: string, holds: (argument: A) => boolean, argument: A) =>
-  Effect.promise(async () => {
-    try {
-      await page.waitForFunction(holds as never, argument, { timeout: 15_000, polling: 50 })
-    } catch (error) {
-      throw new Error(`the page never shows that ${what}; it shows:\n${await page.innerText("main")}`, { cause: error })
-    }
-  })
+  ).pipe(Effect.tap(({ page }) => says(page, "live")))
 
 /** The card of a pool has these texts: `[data-field]` and what is in it. */
 const shows = (page: Page, name: string, fields: Readonly<Record<string, string>>) =>
@@ -139,7 +144,7 @@ const followsTheScript: Trial = (browser, address) =>
       min: 2,
       max: 5,
       borrowWarning: "2 seconds",
-      borrowLimit: "5 seconds",
+      borrowLimit: "8 seconds",
       describe: () => ({ host: "db-1" })
     })
     yield* shows(page, "app/Database", {
@@ -292,11 +297,8 @@ const saysThatTheServerIsGone: Trial = (browser) =>
     const scope = yield* Scope.make()
     const address = yield* Scope.provide(serve, scope)
     const { page } = yield* open(browser, address)
-    const says = (text: string) =>
-      until(page, `it is ${text}`, (text) => document.querySelector("#status")!.textContent!.includes(text), text)
-    yield* says("live")
     yield* Scope.close(scope, Exit.void)
-    yield* says("connection lost")
+    yield* says(page, "connection lost")
   })
 
 const trials: Readonly<Record<string, Trial>> = {
