@@ -8,9 +8,9 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { guard, ownerOf } from "./guard.ts"
 import type { AnyEffect, AnyFiber, Pooled } from "./lease.ts"
-import { isHit, runs, use } from "./lease.ts"
+import { isHit, runs, scopeClosed, use } from "./lease.ts"
 import type { InFlight, Registry } from "./scopeLease.ts"
-import { scopeClosed, ScopeLease } from "./scopeLease.ts"
+import { ScopeLease } from "./scopeLease.ts"
 import { addFinalizer, removeFinalizer } from "./scopes.ts"
 
 // -----------------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ export class Backing implements Registry {
     const scope = unit?.scope ?? scopeOf(fiber)
     const known = this.leaseOf(scope)
     if (known !== undefined && known.isOpen) return borrower.on(known, fiber)
-    if (isClosed(scope)) return scopeClosed(this.pooled.core.name)
+    if (isClosed(scope)) return scopeClosed(this.pooled.core)
     const lease = known ?? new ScopeLease(this, this.pooled, scope, unit?.fiber)
     const next = () => this.borrow(fiber, timeout, borrower)
     if (known === undefined) {
@@ -224,7 +224,7 @@ class RunningCall implements InFlight {
   begin(): AnyEffect {
     const { lease } = this
     if (this.phase === "new") {
-      if (!lease.isOpen) return lease.join(this.fiber, undefined, () => scopeClosed(lease.core.name))
+      if (!lease.isOpen) return lease.join(this.fiber, undefined, () => scopeClosed(lease.core))
       this.start()
     } else if (this.interrupted) return lease.outcome!
     if (lease.core.machine.policy.borrowLimit === Infinity) return this.effect

@@ -28,6 +28,9 @@ export type Failure = Exit.Exit<never, unknown>
 export const isHit = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Failure" && exit.cause.reasons.some((reason) => reason._tag !== "Fail")
 
+/** A span that a tracer is not asked for is seen by nobody: nothing runs in it. */
+export const isTraced = ({ cache }: AnyFiber): boolean => cache.tracer !== undefined && cache.tracerEnabled
+
 /** A borrower, as effects know it. */
 export abstract class Lease extends Waiter {
   declare pooled: Pooled
@@ -110,6 +113,11 @@ export abstract class Lease extends Waiter {
     return this.state === "returning" ? this.awaitReturn() : undefined
   }
 
+  /** The wait for an object, where spans go to a tracer. */
+  protected inSpan(waiting: Effect.Effect<void, unknown>): Effect.Effect<void, unknown> {
+    return Effect.useSpan("pool.wait", { attributes: this.core.attributes(this.group) }, () => waiting)
+  }
+
   protected awaitReturn(): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.state !== "returning") resume(Effect.void)
@@ -166,8 +174,7 @@ abstract class FiberLease extends Lease implements Framed, Parked {
   }
 
   protected park(): AnyEffect {
-    const cache = this.fiber!.cache
-    if (cache.tracer !== undefined && cache.tracerEnabled) return this.parkInSpan()
+    if (isTraced(this.fiber!)) return this.parkInSpan()
     return this.parked ??= Effect.callback<any, any, any>((resume) => {
       if (this.isAnswered) resume(this as unknown as AnyEffect)
       else this.resume = resume
@@ -181,10 +188,7 @@ abstract class FiberLease extends Lease implements Framed, Parked {
       if (this.isAnswered) end()
       else this.resume = end
     })
-    return Effect.flatMap(
-      Effect.useSpan("pool.wait", { attributes: this.core.attributes(this.group) }, () => parked),
-      () => this as unknown as AnyEffect
-    )
+    return Effect.flatMap(this.inSpan(parked), () => this as unknown as AnyEffect)
   }
 
   /** Asks for an object; what comes of it is run next. */
@@ -287,10 +291,6 @@ class UseLease extends FiberLease {
     return this.use!.patience
   }
 
-  override get owner(): number {
-    return ownerNumber(this.fiber!)
-  }
-
   get taken(): boolean {
     return this.use === undefined
   }
@@ -301,9 +301,9 @@ class UseLease extends FiberLease {
   }
 
   begin(fiber: AnyFiber): AnyEffect {
-    return this.state === "new" && this.failure === undefined
-      ? this.ask(fiber, this.patience, this.core.now())
-      : this.proceed()
+    if (this.state !== "new" || this.failure !== undefined) return this.proceed()
+    this.owner = ownerNumber(fiber)
+    return this.ask(fiber, this.patience, this.core.now())
   }
 
   protected proceed(): AnyEffect {
@@ -521,8 +521,8 @@ class GetLease extends FiberLease {
   }
 }
 
-const scopeClosed = (core: Core): Failure =>
-  Exit.die(new Error(`Pool "${core.name}": cannot borrow in a Scope that is closed`))
+export const scopeClosed = ({ name }: Core): Failure =>
+  Exit.die(new Error(`Pool "${name}": cannot borrow in a Scope that is closed`))
 
 /** What `get` and `poll` give. */
 class Get extends Wish {

@@ -11,6 +11,8 @@ import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
 import { owners } from "./waiters.ts"
 
+const uncounted = new Int32Array(0)
+
 export class Ledger {
   readonly policy: Policy
   readonly commands: Array<Command> = []
@@ -31,7 +33,7 @@ export class Ledger {
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
   /** How many objects each owner holds: counted from the first question until nobody waits, since most ask nothing. */
-  private readonly heldBy: Array<number> = []
+  private heldBy = uncounted
   protected counting = false
   /** Whose return hook is running. */
   readonly returning = new List<Waiter>()
@@ -93,7 +95,8 @@ export class Ledger {
   mayHold(owner: number): boolean {
     if (!this.counting) {
       this.counting = true
-      for (let number = 0; number < owners; number++) this.heldBy[number] = 0
+      if (this.heldBy === uncounted) this.heldBy = new Int32Array(owners)
+      this.heldBy.fill(0)
       for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)
     }
     return this.heldBy[owner]! > 0

@@ -7,7 +7,7 @@ import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
 import { ownerOf } from "./guard.ts"
 import type { AnyEffect, AnyFiber, Failure, Pooled } from "./lease.ts"
-import { isHit, Lease } from "./lease.ts"
+import { isHit, isTraced, Lease, scopeClosed } from "./lease.ts"
 import type { Linked } from "./list.ts"
 import { List } from "./list.ts"
 
@@ -142,14 +142,11 @@ export class ScopeLease extends Lease {
    */
   join(fiber: AnyFiber, timeout: unknown, next: () => AnyEffect): AnyEffect {
     const { core } = this
-    if (this.scopeExit !== undefined) return scopeClosed(core.name)
+    if (this.scopeExit !== undefined) return scopeClosed(core)
     if (this.outcome !== undefined) return this.outcome
-    const { cache } = fiber
-    const untraced = cache.tracer === undefined || !cache.tracerEnabled
     const waiting = new Caller(this, fiber).wait(
       timeout,
-      (waiting) =>
-        untraced ? waiting : Effect.useSpan("pool.wait", { attributes: core.attributes(this.group) }, () => waiting)
+      (waiting) => isTraced(fiber) ? this.inSpan(waiting) : waiting
     )
     return Effect.flatMap(waiting, next)
   }
@@ -276,7 +273,7 @@ export class ScopeLease extends Lease {
     this.registry.forget(this)
     if (this.isWaiting) {
       this.cancel()
-      this.refused(scopeClosed(this.core.name))
+      this.refused(scopeClosed(this.core))
     }
     if (this.state === "returning") return this.awaitReturn()
     if (this.state !== "holding" || this.isUsed) return Effect.void
@@ -302,6 +299,3 @@ export class ScopeLease extends Lease {
     return false
   }
 }
-
-export const scopeClosed = (name: string): Failure =>
-  Exit.die(new Error(`Pool "${name}": cannot borrow in a Scope that is closed`))

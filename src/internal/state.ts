@@ -71,8 +71,9 @@ export class Slot implements Linked<Slot>, Timed {
     this.rested = 0
     this.value = undefined
     this.activities = noActivities
-    this.expiresAt = Infinity
-    this.timerAt = Infinity
+    // not numbers at first: V8 would keep two of its own for each object, which is 32 bytes
+    this.expiresAt = this.timerAt = undefined as unknown as number
+    this.expiresAt = this.timerAt = Infinity
     this.timerIndex = -1
     this.id = id
     this.resource = undefined

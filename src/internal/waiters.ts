@@ -4,7 +4,7 @@ import { List } from "./list.ts"
 import type { Group, Slot } from "./state.ts"
 
 /** So many owners are told apart; several may have the same number. */
-export const owners = 65
+export const owners = 257
 
 /**
  * A borrower, from its arrival to the end of its borrow. One node serves the queue, the list of holders and the heap of
@@ -26,6 +26,8 @@ export class Waiter implements Linked<Waiter>, Timed {
   declare deadline: number
   /** Takes an idle object or nothing. */
   declare polls: boolean
+  /** Whose it is: the same for all of one owner, below `owners`, and for as long as it holds; 0 for all that say nothing. */
+  declare owner: number
 
   // assignments instead of field initialisers: making a borrower costs half as much
   constructor(group: Group) {
@@ -39,11 +41,7 @@ export class Waiter implements Linked<Waiter>, Timed {
     this.since = 0
     this.deadline = 0
     this.polls = false
-  }
-
-  /** Whose it is: the same for all of one owner, below `owners`, and for as long as it holds; 0 for all that say nothing. */
-  get owner(): number {
-    return 0
+    this.owner = 0
   }
 
   /** In a heap it stands by its deadline, which does not move while it is there. */

@@ -1413,13 +1413,10 @@ class Client extends Waiter {
   readonly given: Array<Given> = []
   person: Person | undefined = undefined
 
-  override get owner(): number {
-    return this.id % owners
-  }
-
   constructor(group: Group, id: number) {
     super(group)
     this.id = id
+    this.owner = id % owners
   }
 }
 

@@ -501,7 +501,7 @@ const mutants: ReadonlyArray<Mutant> = [
   machine("unhold: the owner holds for ever", "    if (this.counting) this.count(waiter, -1)\n", ""),
   machine(
     "mayHold: what was counted before",
-    "      for (let number = 0; number < owners; number++) this.heldBy[number] = 0\n",
+    "      this.heldBy.fill(0)\n",
     ""
   ),
   machine(
