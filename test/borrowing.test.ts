@@ -606,6 +606,46 @@ describe("timeouts", () => {
       }
     }))
 
+  it.effect("with a timeout of zero an object is lent that needs no check, though another is next", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({
+        acquire: new Workshop().acquire,
+        min: 2,
+        max: 2,
+        order: "fifo",
+        healthCheck: () => Effect.never,
+        healthAfterIdle: "1 second"
+      })
+      yield* Pool.awaitReady(pool)
+      yield* TestClock.adjust(500)
+      const first = yield* Pool.use(pool, Effect.succeed, { timeout: 0 })
+      yield* TestClock.adjust(500)
+      // the other is next, and has been idle for a second
+      assert.strictEqual(yield* Pool.use(pool, Effect.succeed, { timeout: 0 }), first)
+      yield* TestClock.adjust(999)
+      assert.strictEqual(yield* Effect.scoped(Pool.get(pool, { timeout: 0 })), first)
+      yield* TestClock.adjust(1000)
+      assert.strictEqual(reasonOf(yield* Effect.exit(Pool.use(pool, Effect.succeed, { timeout: 0 }))), "BorrowTimeout")
+      assert.strictEqual((yield* Pool.stats(pool)).borrowed, 3)
+    }))
+
+  it.effect("with a timeout of zero a share is lent of an object that is in use, where the idle ones need a check", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({
+        acquire: new Workshop().acquire,
+        min: 2,
+        max: 2,
+        concurrency: 2,
+        healthCheck: () => Effect.never,
+        healthAfterIdle: "1 second"
+      })
+      yield* Pool.awaitReady(pool)
+      const held = yield* Pool.get(pool)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Pool.get(pool, { timeout: 0 }), held)
+      assert.strictEqual(reasonOf(yield* Effect.exit(Pool.use(pool, Effect.succeed, { timeout: 0 }))), "BorrowTimeout")
+    }))
+
   it.effect("createTimeout comes before a borrowTimeout of the same moment", () =>
     Effect.gen(function*() {
       const pool = yield* Pool.make({

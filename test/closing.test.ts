@@ -630,6 +630,37 @@ describe("shutdown", () => {
       yield* checkEmpty(pool, workshop)
     }))
 
+  it.effect("a caller that is interrupted by what its closing does is waited for again", () =>
+    Effect.gen(function*() {
+      const workshop = new Workshop()
+      let calling: Fiber.Fiber<unknown, unknown> | undefined
+      const interrupted = Effect.sync(() => calling?.interruptUnsafe())
+      const pool = yield* Pool.make({
+        acquire: Effect.tap(
+          workshop.acquire,
+          ({ id }) => Effect.addFinalizer(() => id === 2 ? interrupted : Effect.void)
+        ),
+        min: 3,
+        max: 3,
+        order: "fifo"
+      })
+      const other = yield* start(hold(pool, "2 seconds"))
+      const shutdown = Effect.withFiber((fiber) => {
+        calling = fiber
+        return Pool.shutdown(pool)
+      })
+      const caller = yield* start(
+        Pool.use(pool, () => Effect.onInterrupt(shutdown, () => Effect.sleep("3 seconds")))
+      )
+      assert.strictEqual(workshop.alive, 2)
+      yield* TestClock.adjust("2 seconds")
+      valueOf(other)
+      assert.strictEqual(workshop.alive, 1)
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.hasInterrupts(ended(caller)!))
+      yield* checkEmpty(pool, workshop)
+    }))
+
   it.effect("is done when it is interrupted just as it ends", () =>
     Effect.gen(function*() {
       const workshop = new Workshop()

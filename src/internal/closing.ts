@@ -16,7 +16,6 @@ interface Caller extends Parked {
   readonly fiber: AnyFiber
   readonly owner: AnyFiber
   readonly scope: Scope.Scope | undefined
-  resume: ((effect: Effect.Effect<void>) => void) | undefined
 }
 
 export class Closing {
@@ -31,20 +30,17 @@ export class Closing {
 
   /** Waits for the end, like every other caller; what this one holds cannot end before. */
   join(fiber: AnyFiber): Effect.Effect<void> {
-    if (this.phase === "closed") return Effect.void
-    const caller: Caller = {
-      fiber,
-      owner: ownerOf(fiber),
-      scope: Context.getOrUndefined(fiber.context, Scope.Scope),
-      resume: undefined,
-      wake: () => caller.resume?.(Effect.void)
-    }
-    this.callers.add(caller)
-    if (this.phase === "begun") this.begin()
-    else this.check()
     return Effect.callback((resume) => {
-      if (this.isClosed) return resume(Effect.void)
-      caller.resume = resume
+      const caller: Caller = {
+        fiber,
+        owner: ownerOf(fiber),
+        scope: Context.getOrUndefined(fiber.context, Scope.Scope),
+        wake: () => resume(Effect.void)
+      }
+      this.callers.add(caller)
+      if (this.phase === "begun") this.begin()
+      else this.check()
+      if (this.isClosed) return caller.wake()
       return Effect.sync(() => this.callers.delete(caller))
     })
   }

@@ -450,7 +450,8 @@ export class Core {
     const { slot } = lease
     if (slot === undefined) return
     const warning = formatDuration(this.settings.policy.borrowWarning)
-    const object = Option.match(this.describe(slot), { onNone: () => "", onSome: (json) => ` ${JSON.stringify(json)}` })
+    const described = this.describe(slot)
+    const object = described === undefined ? "" : ` ${JSON.stringify(described)}`
     this.warn(`object ${slot.id}${object} is held for longer than ${warning} by ${whoIs(lease)}`, slot.group)
   }
 
@@ -516,17 +517,18 @@ export class Core {
     return key === undefined ? { "pool.name": this.name } : { "pool.name": this.name, "pool.key": key }
   }
 
-  describe(slot: Slot): Option.Option<Schema.Json> {
+  /** How it shows, where there is anything to say. */
+  describe(slot: Slot): Schema.Json | undefined {
     const f = this.settings.hooks.describe
-    if (f === undefined || slot.createdAt === -1) return Option.none()
+    if (f === undefined || slot.createdAt === -1) return undefined
     const described = describe(f, slot.value, slot.group.key)
-    if (described._tag === "Described") return Option.some(described.json)
+    if (described._tag === "Described") return described.json
     // of one that is being destroyed nobody can be blamed for having nothing to say
     if (!this.saidOfDescribe && slot.state === "alive") {
       this.saidOfDescribe = true
       this.warn(`describe ${described.problem}: objects are shown without a description`)
     }
-    return Option.none()
+    return undefined
   }
 
   warn(message: string, group?: Group, cause?: Cause.Cause<unknown>): void {

@@ -2,7 +2,6 @@
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { Core } from "./core.ts"
@@ -99,9 +98,7 @@ export class Events {
       return { _tag: tag, ...always, id: slot.id, cause: detail as Cause.Cause<unknown> }
     }
     const object = core.describe(slot)
-    const about = Option.isSome(object)
-      ? { ...always, id: slot.id, object: object.value }
-      : { ...always, id: slot.id }
+    const about = object === undefined ? { ...always, id: slot.id } : { ...always, id: slot.id, object }
     switch (tag) {
       case "Created":
         return { _tag: tag, ...about, took: Duration.millis(detail as number) }

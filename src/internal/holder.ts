@@ -1,6 +1,5 @@
 /** Who holds what, as errors, logs, events and stats tell it. */
 import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
 import { Holder } from "../PoolError.ts"
 import type { Core } from "./core.ts"
 import type { Lease } from "./lease.ts"
@@ -28,7 +27,7 @@ export const holderOf = (core: Core, lease: Lease, slot: Slot, now: number): Hol
     ...(traceId === undefined ? undefined : { traceId }),
     heldFor: Duration.millis(Math.max(0, now - lease.since)),
     waiting: lease.hasWaiting,
-    ...(Option.isSome(object) ? { object: object.value } : undefined),
+    ...(object === undefined ? undefined : { object }),
     ...(key === undefined ? undefined : { key })
   }, { disableChecks: true })
 }

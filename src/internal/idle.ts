@@ -13,6 +13,8 @@ export interface Everywhere {
 
 const unshared: Array<List<Slot> | undefined> = []
 
+const anyone = (): boolean => true
+
 /**
  * The objects of one group that can be lent: the wholly idle ones in the order in which they became idle, and, where
  * objects are shared, those with a share free, by their number of borrowers.
@@ -80,25 +82,20 @@ export class Idle extends List<Slot> {
 
   /** The one to be lent next; it stays where it is. */
   next(order: "lifo" | "fifo"): Slot | undefined {
-    if (this.size === 0 || this.checked > 0) return this.search(order)
+    if (this.size === 0 || this.checked > 0) return this.find(order, anyone)
     return order === "lifo" ? this.tail : this.head
   }
 
-  /** The same where some are passed over, or none is wholly idle. */
-  private search(order: "lifo" | "fifo"): Slot | undefined {
-    if (this.size > this.checked) {
-      let slot = order === "lifo" ? this.tail : this.head
-      while (slot !== undefined && slot.passedOver) slot = order === "lifo" ? slot.prev : slot.next
-      return slot
+  /** The first of those that fit, in the order in which they are lent. */
+  find(order: "lifo" | "fifo", fits: (slot: Slot) => boolean): Slot | undefined {
+    let slot = order === "lifo" ? this.tail : this.head
+    while (slot !== undefined && (slot.passedOver || !fits(slot))) slot = order === "lifo" ? slot.prev : slot.next
+    const { shared } = this
+    for (let load = this.least; slot === undefined && load < shared.length; load++) {
+      slot = shared[load]?.head
+      if (slot === undefined && load === this.least) this.least++
+      while (slot !== undefined && !fits(slot)) slot = slot.next
     }
-    const shared = this.shared
-    for (let load = this.least; load < shared.length; load++) {
-      const slot = shared[load]?.head
-      if (slot !== undefined) {
-        this.least = load
-        return slot
-      }
-    }
-    return undefined
+    return slot
   }
 }

@@ -11,8 +11,6 @@ import { Totals } from "./totals.ts"
 import type { Waiter } from "./waiters.ts"
 import { owners } from "./waiters.ts"
 
-const uncounted = new Int32Array(0)
-
 export class Ledger {
   readonly policy: Policy
   readonly commands: Array<Command> = []
@@ -33,7 +31,7 @@ export class Ledger {
   /** Who holds an object, longest first. */
   readonly held = new List<Waiter>()
   /** How many objects each owner holds: counted from the first question until nobody waits, since most ask nothing. */
-  private heldBy = uncounted
+  private heldBy: Int32Array | undefined = undefined
   protected counting = false
   /** Whose return hook is running. */
   readonly returning = new List<Waiter>()
@@ -95,15 +93,15 @@ export class Ledger {
   mayHold(owner: number): boolean {
     if (!this.counting) {
       this.counting = true
-      if (this.heldBy === uncounted) this.heldBy = new Int32Array(owners)
+      this.heldBy ??= new Int32Array(owners)
       this.heldBy.fill(0)
       for (let waiter = this.held.head; waiter !== undefined; waiter = waiter.next) this.count(waiter, 1)
     }
-    return this.heldBy[owner]! > 0
+    return this.heldBy![owner]! > 0
   }
 
   protected count(waiter: Waiter, held: number): void {
-    this.heldBy[waiter.owner]! += held
+    this.heldBy![waiter.owner]! += held
   }
 
   /** What an object is doing, for those who look at the pool. */

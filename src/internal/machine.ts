@@ -36,6 +36,11 @@ export class Machine extends Lending {
         this.expire(slot, now)
         return this.borrow(waiter, timeout, now)
       }
+      // without time for a check or hook, another may need none
+      const other = timeout > 0
+        ? undefined
+        : group.idle.find(this.policy.order, (each) => each.expiresAt > now && !this.needsPreparation(each, now))
+      if (other !== undefined) return this.lendAtOnce(other, waiter, now)
       this.arrive(waiter, timeout, now)
       if (timeout > 0) this.prepare(slot, waiter, now)
       else this.giveUp(waiter)
@@ -69,11 +74,17 @@ export class Machine extends Lending {
     const { group } = waiter
     const slot = this.nextFor(group)
     if (slot === undefined || slot.expiresAt <= now || this.needsPreparation(slot, now)) return false
+    this.lendAtOnce(slot, waiter, now)
+    return true
+  }
+
+  private lendAtOnce(slot: Slot, waiter: Waiter, now: number): Slot {
+    const { group } = slot
     const { outage } = group
     group.idle.remove(slot)
     this.lend(slot, waiter, 0, now)
     if (slot.doomed !== undefined || group.outage !== outage) this.settle(group, now)
-    return true
+    return slot
   }
 
   /** Would a newcomer be lent an idle object now, or have one prepared? */

@@ -1,5 +1,4 @@
 /** What the monitor's page is told: of every open pool, and of what happens in them. */
-import * as Option from "effect/Option"
 import type { Histogram } from "./histogram.ts"
 import { boundaries } from "./histogram.ts"
 import { spanName } from "./holder.ts"
@@ -107,7 +106,7 @@ const rowOf = ({ core }: Visible, slot: Slot, leases: ReadonlyArray<Lease>, now:
     id: slot.id,
     ...(key === undefined ? undefined : { key: cut(key) }),
     state: core.machine.stateOf(slot),
-    ...(Option.isSome(object) ? { object: textOf(object.value) } : undefined),
+    ...(object === undefined ? undefined : { object: textOf(object) }),
     holders,
     held: slot.holders,
     ...(heldFor === undefined ? undefined : { heldFor }),

@@ -1,6 +1,5 @@
 /** One consistent look at a pool. */
 import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
 import type { Core } from "./core.ts"
 import { holderOf } from "./holder.ts"
 import { KeyedStats } from "./keyedStats.ts"
@@ -58,7 +57,7 @@ const objectOf = (core: Core, slot: Slot, holders: ReadonlyArray<Lease>, now: nu
     age: Duration.millis(now - slot.createdAt),
     uses: slot.uses,
     since: Duration.millis(now - (running?.startedAt ?? slot.since)),
-    ...(Option.isSome(object) ? { object: object.value } : undefined),
+    ...(object === undefined ? undefined : { object }),
     holders: holders.map((lease) => holderOf(core, lease, slot, now))
   }
 }

@@ -20,6 +20,7 @@ export class Spacing {
   /** Takes the next delay of the schedule, and tells the machine. */
   next(group: Group): void {
     const { core } = this
+    const { outage } = group
     const effect = this.delay(group).pipe(
       // a schedule that breaks must not stop the attempts
       Effect.catchCause((cause) => {
@@ -29,6 +30,8 @@ export class Spacing {
       Effect.tap((delay) => delay === 0 ? Effect.yieldNow : Effect.void)
     )
     core.run(Effect.map(effect, (delay) => {
+      // a later outage has a schedule of its own
+      if (group.outage !== outage) return
       core.machine.spaced(group, delay, core.now())
       core.flush()
     }))

@@ -426,6 +426,25 @@ describe("waiting", () => {
     assert.deepStrictEqual(pool.news, ["timeout b"])
   })
 
+  it("lends another that needs no check, with no time to wait, and none that is too old", () => {
+    const pool = bench({ min: 2, max: 2, order: "fifo", hasCheck: true, healthAfterIdle: 10, timeToLive: 20 })
+    pool.create(0)
+    pool.to(5)
+    pool.create(1)
+    assert.deepStrictEqual(pool.news, ["create 0", "create 1"])
+    pool.to(9)
+    const a = pool.borrow(0)
+    pool.release(a)
+    assert.deepStrictEqual(pool.news, ["a gets 0"])
+    pool.to(15)
+    pool.release(pool.borrow(0))
+    assert.deepStrictEqual(pool.news, ["b gets 0"])
+    // its timer has not run yet
+    pool.now = 20
+    pool.borrow(0)
+    assert.deepStrictEqual(pool.news, ["timeout c"])
+  })
+
   it("goes on with a creation that was started by one with no time to wait", () => {
     const pool = bench()
     pool.borrow(0)

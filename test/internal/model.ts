@@ -282,8 +282,8 @@ export class Model {
   }
 
   /** The object that is lent next, to this borrower. It may be too old. */
-  private choose(person: Person): Thing | undefined {
-    const free = person.key.things.filter((thing) => this.isFree(thing))
+  private choose(person: Person, fits: (thing: Thing) => boolean = () => true): Thing | undefined {
+    const free = person.key.things.filter((thing) => this.isFree(thing) && fits(thing))
     const whole = this.idle(free)
     if (whole.length > 0) return this.policy.order === "lifo" ? whole.at(-1) : whole[0]
     const least = Math.min(...free.map((thing) => this.load(thing)))
@@ -778,8 +778,11 @@ export class Model {
     const person = this.arrive(key, id, timeout, false)
     const thing = this.atOnce(person)
     if (thing !== undefined) {
-      if (timeout > 0 || !this.needsPreparation(thing)) this.handAtOnce(thing, person)
-      else this.giveUp([person])
+      const lent = timeout > 0 || !this.needsPreparation(thing)
+        ? thing
+        : this.choose(person, (other) => !this.needsPreparation(other) && other.expiresAt > this.now)
+      if (lent === undefined) this.giveUp([person])
+      else this.handAtOnce(lent, person)
     } else {
       if (this.mustReject(key)) {
         this.rejected++

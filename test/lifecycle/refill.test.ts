@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Schedule } from "effect"
+import { Clock, Duration, Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { Pool, type PoolError } from "proxy-pattern-pool"
 import { borrow, calm, lab, type LabOptions, type Thing } from "./kit.ts"
@@ -282,6 +282,35 @@ describe("createRetry", () => {
       const { attempts } = yield* outage({ createRetry }, () => true)
       yield* TestClock.adjust(350)
       assert.deepStrictEqual(attempts, [0, 100, 200, 300])
+    }))
+
+  it.effect("has no say in a later outage, though it takes so long to say how long to wait", () =>
+    Effect.gen(function*() {
+      const createRetry = Schedule.spaced(0).pipe(
+        Schedule.modifyDelay(({ input }) =>
+          Effect.as(Effect.sleep(50), Duration.millis(input === "failure 0" ? 10 : 100))
+        )
+      )
+      const made: Array<number> = []
+      const pool = yield* Pool.make({
+        min: 2,
+        max: 2,
+        createRetry,
+        acquire: Effect.gen(function*() {
+          const id = yield* Pool.CreationNumber
+          made.push(yield* Clock.currentTimeMillis)
+          // the first fails, the second ends its outage, the third begins another
+          if (id === 0) return yield* Effect.fail("failure 0")
+          yield* Effect.sleep(10)
+          return id === 2 ? yield* Effect.fail("failure 2") : { id }
+        })
+      })
+      yield* TestClock.adjust(119)
+      assert.deepStrictEqual(made, [0, 0, 10])
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(made, [0, 0, 10, 120])
+      yield* TestClock.adjust(10)
+      assert.strictEqual((yield* Pool.stats(pool)).idle, 2)
     }))
 
   it.effect("that breaks does not stop the attempts", () =>

@@ -66,6 +66,12 @@ const mutants: ReadonlyArray<Mutant> = [
     "if (timeout > 0) this.prepare(slot, waiter, now)",
     "if (timeout >= 0) this.prepare(slot, waiter, now)"
   ),
+  machine(
+    "borrow: with no time to wait, only the next is looked at",
+    "const other = timeout > 0\n",
+    "const other = true\n"
+  ),
+  machine("borrow: with no time to wait, what is too old is lent", "(each) => each.expiresAt > now && ", "(each) => "),
   machine("borrow: with no time to wait, one waits", "    if (timeout <= 0) this.giveUp(waiter)\n", ""),
   machine("borrow: nobody is turned away", "    if (this.mustReject(group, now)) {", "    if (false) {"),
   machine(
@@ -974,9 +980,9 @@ const mutants: ReadonlyArray<Mutant> = [
     "    return order === \"fifo\" ? this.tail : this.head"
   ),
   idle(
-    "search: lifo is fifo",
-    "      let slot = order === \"lifo\" ? this.tail : this.head",
-    "      let slot = order === \"fifo\" ? this.tail : this.head"
+    "find: lifo is fifo",
+    "    let slot = order === \"lifo\" ? this.tail : this.head",
+    "    let slot = order === \"fifo\" ? this.tail : this.head"
   ),
   idle(
     "next: what is checked is lent",
@@ -984,19 +990,26 @@ const mutants: ReadonlyArray<Mutant> = [
     "    if (this.size === 0) return"
   ),
   idle(
-    "search: what is checked is lent",
-    "      while (slot !== undefined && slot.passedOver) slot = order === \"lifo\" ? slot.prev : slot.next\n",
-    ""
+    "find: what is checked is lent",
+    "(slot.passedOver || !fits(slot))",
+    "!fits(slot)"
   ),
   idle(
-    "search: goes back",
+    "find: goes back",
     "slot = order === \"lifo\" ? slot.prev : slot.next",
     "slot = order === \"fifo\" ? slot.prev : slot.next"
   ),
   idle(
     "next: the one with the most borrowers",
-    "    for (let load = this.least; load < shared.length; load++) {\n      const slot = shared[load]?.head\n",
-    "    for (let load = shared.length - 1; load > 0; load--) {\n      const slot = shared[load]?.head\n"
+    "for (let load = this.least; slot === undefined && load < shared.length; load++) {",
+    "for (let load = shared.length - 1; slot === undefined && load > 0; load--) {"
+  ),
+  idle("find: what is idle need not fit", "(slot.passedOver || !fits(slot))", "slot.passedOver"),
+  idle("find: what is shared need not fit", "      while (slot !== undefined && !fits(slot)) slot = slot.next\n", ""),
+  idle(
+    "find: the least is beyond those that do not fit",
+    "if (slot === undefined && load === this.least) this.least++",
+    "if (load === this.least) this.least++"
   ),
   idle("addShared: the least is not known", "    if (load < this.least) this.least = load\n", ""),
   idle("remove: passed over for ever", "      if (slot.passedOver) this.unblock(slot)\n", ""),
