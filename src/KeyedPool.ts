@@ -10,12 +10,13 @@ import * as Function from "effect/Function"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as getLease from "./internal/getLease.ts"
 import * as keyed from "./internal/keyed.ts"
 import type { KeyedStats } from "./internal/keyedStats.ts"
-import * as lease from "./internal/lease.ts"
 import type { KeyedOptions as Options } from "./internal/options.ts"
 import type { KeyedPool } from "./internal/pool-types.ts"
 import type { Event } from "./internal/stats.ts"
+import * as useLease from "./internal/useLease.ts"
 import type { BorrowOptions } from "./Pool.ts"
 import type { PoolError } from "./PoolError.ts"
 
@@ -123,7 +124,7 @@ export const get: {
 } = Function.dual(
   (args) => isKeyedPool(args[0]),
   <K, A, E>(pool: KeyedPool<K, A, E>, key: K, options?: BorrowOptions): Effect.Effect<A, E | PoolError, Scope.Scope> =>
-    lease.get(keyed.of(pool).of(key), options?.timeout)
+    getLease.get(keyed.of(pool).of(key), options?.timeout)
 )
 
 /**
@@ -152,7 +153,7 @@ export const use: {
     f: (object: A) => Effect.Effect<B, E2, R2>,
     options?: BorrowOptions
   ): Effect.Effect<B, E | E2 | PoolError, R2> =>
-    lease.use(keyed.of(pool).of(key), f as (object: unknown) => Effect.Effect<B, E2, R2>, options?.timeout)
+    useLease.use(keyed.of(pool).of(key), f as (object: unknown) => Effect.Effect<B, E2, R2>, options?.timeout)
 )
 
 /**
@@ -167,7 +168,7 @@ export const poll: {
 } = Function.dual(
   2,
   <K, A, E>(pool: KeyedPool<K, A, E>, key: K): Effect.Effect<Option.Option<A>, never, Scope.Scope> =>
-    lease.poll(keyed.of(pool).of(key)) as Effect.Effect<Option.Option<A>, never, Scope.Scope>
+    getLease.poll(keyed.of(pool).of(key)) as Effect.Effect<Option.Option<A>, never, Scope.Scope>
 )
 
 /**

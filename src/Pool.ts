@@ -11,11 +11,12 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as creating from "./internal/creating.ts"
-import * as lease from "./internal/lease.ts"
+import * as getLease from "./internal/getLease.ts"
 import type { Options } from "./internal/options.ts"
 import type { Pool } from "./internal/pool-types.ts"
 import * as pooled from "./internal/pooled.ts"
 import type { Event, Stats } from "./internal/stats.ts"
+import * as useLease from "./internal/useLease.ts"
 import type { PoolError } from "./PoolError.ts"
 
 export type {
@@ -181,7 +182,7 @@ export const make = <A, E = never, R = never, RCheck = R, RBorrow = R, RReturn =
 export const get = <A, E>(
   pool: Pool<A, E>,
   options?: BorrowOptions
-): Effect.Effect<A, E | PoolError, Scope.Scope> => lease.get(pooled.of(pool), options?.timeout)
+): Effect.Effect<A, E | PoolError, Scope.Scope> => getLease.get(pooled.of(pool), options?.timeout)
 
 /**
  * Borrows an object for the run of one function.
@@ -215,7 +216,7 @@ export const use: {
     f: (object: A) => Effect.Effect<B, E2, R2>,
     options?: BorrowOptions
   ): Effect.Effect<B, E | E2 | PoolError, R2> =>
-    lease.use(pooled.of(pool), f as (object: unknown) => Effect.Effect<B, E2, R2>, options?.timeout)
+    useLease.use(pooled.of(pool), f as (object: unknown) => Effect.Effect<B, E2, R2>, options?.timeout)
 )
 
 /**
@@ -230,7 +231,7 @@ export const use: {
  * @since 0.1.0
  */
 export const poll = <A, E>(pool: Pool<A, E>): Effect.Effect<Option.Option<A>, never, Scope.Scope> =>
-  lease.poll(pooled.of(pool)) as Effect.Effect<Option.Option<A>, never, Scope.Scope>
+  getLease.poll(pooled.of(pool)) as Effect.Effect<Option.Option<A>, never, Scope.Scope>
 
 /**
  * Destroys an object: now if it is idle, on its return if it is borrowed.

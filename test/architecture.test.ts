@@ -33,6 +33,7 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/drain.ts",
       "internal/events.ts",
       "internal/frames.ts",
+      "internal/getLease.ts",
       "internal/guard.ts",
       "internal/holder.ts",
       "internal/keeper.ts",
@@ -52,7 +53,8 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
       "internal/snapshot.ts",
       "internal/spacing.ts",
       "internal/spares.ts",
-      "internal/stats.ts"
+      "internal/stats.ts",
+      "internal/useLease.ts"
     ]
   },
   { files: ["Pool.ts", "KeyedPool.ts"] },

@@ -6,12 +6,14 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { runs } from "./frames.ts"
 import { guard, ownerOf } from "./guard.ts"
 import type { AnyEffect, AnyFiber, Pooled } from "./lease.ts"
-import { isHit, runs, scopeClosed, use } from "./lease.ts"
+import { isHit, scopeClosed } from "./lease.ts"
 import type { InFlight, Registry } from "./scopeLease.ts"
 import { ScopeLease } from "./scopeLease.ts"
 import { addFinalizer, removeFinalizer } from "./scopes.ts"
+import { use } from "./useLease.ts"
 
 // -----------------------------------------------------------------------------------------------------------------
 // who holds what

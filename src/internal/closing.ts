@@ -1,8 +1,7 @@
 /** The closing of a pool, from the first word to the last. */
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Core } from "./core.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
@@ -10,6 +9,7 @@ import { formatDuration } from "./duration.ts"
 import { ownerOf } from "./guard.ts"
 import { whoIs } from "./holder.ts"
 import type { AnyFiber, Lease } from "./lease.ts"
+import { scopeAround } from "./scopes.ts"
 
 /** Who waits for the closing. */
 interface Caller extends Parked {
@@ -34,7 +34,7 @@ export class Closing {
       const caller: Caller = {
         fiber,
         owner: ownerOf(fiber),
-        scope: Context.getOrUndefined(fiber.context, Scope.Scope),
+        scope: scopeAround(fiber),
         wake: () => resume(Effect.void)
       }
       this.callers.add(caller)

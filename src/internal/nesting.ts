@@ -1,20 +1,18 @@
 /** Borrowers that wait for a pool while their own fiber or Scope holds an object of it: they may wait for themselves. */
-import * as Context from "effect/Context"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Core } from "./core.ts"
 import type { Parked } from "./drain.ts"
 import { wakeSoon } from "./drain.ts"
 import { ownerOf } from "./guard.ts"
 import { whoIs } from "./holder.ts"
 import type { AnyFiber, Lease } from "./lease.ts"
+import { scopeAround } from "./scopes.ts"
 import { owners } from "./waiters.ts"
 
 /** So many holders are looked at for each borrower that waits. */
 const fewHolders = 32
 
 const nobody: ReadonlyArray<Lease> = []
-
-const scopeOf = (lease: Lease): Scope.Scope | undefined => Context.getOrUndefined(lease.fiber!.context, Scope.Scope)
 
 /** What is known of a borrower that waits while its own fiber or Scope holds an object, and of such a holder. */
 export interface Nesting {
@@ -90,7 +88,7 @@ export class NestedBorrowing {
       if (ownerOf(holder.fiber!) !== owner) {
         const { holdingScope } = holder
         if (holdingScope === undefined) continue
-        if (scope === "unasked") scope = scopeOf(lease)
+        if (scope === "unasked") scope = scopeAround(lease.fiber!)
         if (holdingScope !== scope) continue
       }
       beside = [...beside, holder]
@@ -111,7 +109,9 @@ export class NestedBorrowing {
     this.unexamined.clear()
     for (const lease of unexamined) {
       if (!lease.isWaiting) continue
-      if (owners.has(ownerOf(lease.fiber!)) || owners.has(scopeOf(lease))) this.see(lease, this.besides(lease))
+      if (owners.has(ownerOf(lease.fiber!)) || owners.has(scopeAround(lease.fiber!))) {
+        this.see(lease, this.besides(lease))
+      }
     }
   }
 

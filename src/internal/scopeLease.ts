@@ -243,7 +243,7 @@ export class ScopeLease extends Lease {
       this.giveBack(true, this.scopeExit)
     } else if (this.core.machine.closed && this.isMere) {
       this.outcome = this.core.closed(this.group)
-      this.giveBack(this.hit, Exit.void)
+      this.giveBack(this.hit)
     }
   }
 

@@ -1,15 +1,22 @@
 /**
- * Finalizers of a Scope, added and removed in one step. A Scope's state is public and typed; writing to it saves a scoped
- * borrow 250 ns, and lets a borrow that came to nothing take its finalizer with it. A finalizer that is the only one, and
- * has nothing to wait for, gives no effect, as the closing of a Scope without finalizers does: that saves 100 ns. Whether
- * Scopes work as their types say is looked at once; where they do not, the functions of the module `Scope` are used
- * instead.
+ * Scopes: which one a fiber runs in; and finalizers, added and removed in one step.
+ *
+ * A Scope's state is public and typed; writing to it saves a scoped borrow 250 ns, and lets a borrow that came to nothing
+ * take its finalizer with it. A finalizer that is the only one, and has nothing to wait for, gives no effect, as the
+ * closing of a Scope without finalizers does: that saves 100 ns. Whether Scopes work as their types say is looked at once;
+ * where they do not, the functions of the module `Scope` are used instead.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 
 export type Finalizer = Parameters<typeof Scope.addFinalizerExit>[1]
+
+/** The Scope that a fiber runs in, where there is one. */
+export const scopeAround = ({ context }: Fiber.Fiber<unknown, unknown>): Scope.Scope | undefined =>
+  Context.getOrUndefined(context, Scope.Scope)
 
 const agrees = (state: Scope.Scope["state"], ...finalizers: ReadonlyArray<Finalizer>): boolean => {
   if (finalizers.length === 0) return state._tag === "Empty"

@@ -66,6 +66,11 @@ class Reader {
     this.raw = raw
   }
 
+  /** The option is this, and must be something else. */
+  refuse(name: string, value: unknown, must: string): void {
+    this.problems.push(`${name} (${show(value)}) must ${must}`)
+  }
+
   /** What is no number gives `NaN`, with which nothing can be compared: one mistake is one problem. */
   number(name: string, fallback: number | undefined, rule: Rule): number {
     const value = this.raw[name]
@@ -74,17 +79,14 @@ class Reader {
       return fallback ?? Number.NaN
     }
     if (!Predicate.isNumber(value) || Number.isNaN(value)) {
-      this.problems.push(`${name} (${show(value)}) must be a number`)
+      this.refuse(name, value, "be a number")
       return Number.NaN
     }
-    if (value < rule.least) this.problems.push(`${name} (${value}) must be at least ${rule.least}`)
-    else if (rule.most !== undefined && value > rule.most) {
-      this.problems.push(`${name} (${value}) must be at most ${rule.most}`)
-    } else if (value === Infinity) {
-      if (!rule.infinite) this.problems.push(`${name} (${value}) must be finite`)
-    } else if (rule.whole && !Number.isInteger(value)) {
-      this.problems.push(`${name} (${value}) must be a whole number`)
-    }
+    if (value < rule.least) this.refuse(name, value, `be at least ${rule.least}`)
+    else if (rule.most !== undefined && value > rule.most) this.refuse(name, value, `be at most ${rule.most}`)
+    else if (value === Infinity) {
+      if (!rule.infinite) this.refuse(name, value, "be finite")
+    } else if (rule.whole && !Number.isInteger(value)) this.refuse(name, value, "be a whole number")
     return value
   }
 
@@ -93,12 +95,12 @@ class Reader {
     if (value === undefined) return fallback
     const duration = Option.getOrUndefined(readDuration(value))
     if (duration === undefined) {
-      this.problems.push(`${name} (${show(value)}) must be a duration, such as "5 seconds"`)
+      this.refuse(name, value, `be a duration, such as "5 seconds"`)
       return fallback
     }
     const millis = Duration.toMillis(duration)
-    if (millis < 0) this.problems.push(`${name} (${show(value)}) must not be negative`)
-    else if (millis === 0 && !zero) this.problems.push(`${name} (${show(value)}) must be longer than zero`)
+    if (millis < 0) this.refuse(name, value, "not be negative")
+    else if (millis === 0 && !zero) this.refuse(name, value, "be longer than zero")
     return millis
   }
 
@@ -108,8 +110,13 @@ class Reader {
     const found = values.concat(fallback).find((known) => known === value)
     if (found !== undefined) return found
     const known = [fallback, ...values].map((known) => JSON.stringify(known)).join(" or ")
-    this.problems.push(`${name} (${show(value)}) must be ${known}`)
+    this.refuse(name, value, `be ${known}`)
     return fallback
+  }
+
+  /** Where either is no number, nothing can be said of the two. */
+  order(lesser: string, less: number, greater: string, more: number): void {
+    if (less > more) this.refuse(lesser, less, `not exceed ${greater} (${more})`)
   }
 
   /** Throws an error that names all of it, if anything is wrong. */
@@ -120,7 +127,7 @@ class Reader {
   hook<F>(name: string): F | undefined {
     const value = this.raw[name]
     if (value !== undefined && !Predicate.isFunction(value)) {
-      this.problems.push(`${name} (${show(value)}) must be a function`)
+      this.refuse(name, value, "be a function")
       return undefined
     }
     return value as F | undefined
@@ -154,16 +161,13 @@ export interface Fixed {
   readonly spare?: number
 }
 
-const describeBounds = (min: number, max: number): ReadonlyArray<string> =>
-  min > max ? [`min (${min}) must not exceed max (${max})`] : []
-
 /** Reads the options, or throws an error that names every wrong one. */
 export const read = (raw: Raw, acquire: Hooks["acquire"] | undefined, fixed: Fixed = {}): Settings => {
   const reader = new Reader(raw)
-  if (acquire === undefined) reader.problems.push(`acquire (${show(raw["acquire"])}) must be an Effect`)
+  if (acquire === undefined) reader.refuse("acquire", raw["acquire"], "be an Effect")
   const max = reader.number("max", undefined, count)
   const min = reader.number("min", Math.min(1, max), least0)
-  reader.problems.push(...describeBounds(min, max))
+  reader.order("min", min, "max", max)
   return finish(reader, acquire, { min, max }, fixed)
 }
 
@@ -181,10 +185,8 @@ const readEach = (reader: Reader, now: KeyedBounds | undefined): KeyedBounds => 
   const follows = reader.raw["maxPerKey"] === undefined && (now === undefined || now.follows)
   const maxPerKey = follows ? max : reader.number("maxPerKey", now?.maxPerKey, count)
   const minPerKey = reader.number("minPerKey", now?.minPerKey ?? 0, least0)
-  if (maxPerKey > max) reader.problems.push(`maxPerKey (${maxPerKey}) must not exceed max (${max})`)
-  if (minPerKey > maxPerKey) {
-    reader.problems.push(`minPerKey (${minPerKey}) must not exceed ${follows ? "max" : "maxPerKey"} (${maxPerKey})`)
-  }
+  reader.order("maxPerKey", maxPerKey, "max", max)
+  reader.order("minPerKey", minPerKey, follows ? "max" : "maxPerKey", maxPerKey)
   return { max, maxPerKey, minPerKey, follows }
 }
 
@@ -194,9 +196,7 @@ export const readKeyed = (
   acquire: Hooks["acquire"] | undefined
 ): { readonly bounds: KeyedBounds; readonly settings: Settings } => {
   const reader = new Reader(raw)
-  if (acquire === undefined) {
-    reader.problems.push(`acquire (${show(raw["acquire"])}) must be a function from a key to an Effect`)
-  }
+  if (acquire === undefined) reader.refuse("acquire", raw["acquire"], "be a function from a key to an Effect")
   const bounds = readEach(reader, undefined)
   return { bounds, settings: finish(reader, acquire, { min: bounds.minPerKey, max: bounds.maxPerKey }, {}) }
 }
@@ -213,7 +213,7 @@ const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: B
   const { raw } = reader
   const name = Predicate.isString(raw["name"]) ? raw["name"] : "pool"
   if (raw["name"] !== undefined && !Predicate.isString(raw["name"])) {
-    reader.problems.push(`name (${show(raw["name"])}) must be a string`)
+    reader.refuse("name", raw["name"], "be a string")
   }
   const borrowWarning = reader.duration("borrowWarning", Infinity, false)
   const borrowLimit = reader.duration("borrowLimit", Infinity, false)
@@ -224,7 +224,7 @@ const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: B
   const healthInterval = reader.duration("healthInterval", 60 * second, false)
   const healthAfterIdle = reader.duration("healthAfterIdle", Infinity, true)
   const createRetry = raw["createRetry"] === undefined ? defaultRetry : raw["createRetry"]
-  if (!Schedule.isSchedule(createRetry)) reader.problems.push(`createRetry (${show(createRetry)}) must be a Schedule`)
+  if (!Schedule.isSchedule(createRetry)) reader.refuse("createRetry", createRetry, "be a Schedule")
   const policy: Policy = {
     concurrency: reader.number("concurrency", 1, count),
     order: reader.oneOf("order", "lifo", "fifo"),
@@ -250,9 +250,7 @@ const finish = (reader: Reader, acquire: Hooks["acquire"] | undefined, bounds: B
     spare: fixed.spare ?? 0
   }
   if (borrowWarning !== Infinity && borrowWarning > borrowLimit) {
-    reader.problems.push(
-      `borrowWarning (${show(raw["borrowWarning"])}) must not exceed borrowLimit (${show(raw["borrowLimit"])})`
-    )
+    reader.refuse("borrowWarning", raw["borrowWarning"], `not exceed borrowLimit (${show(raw["borrowLimit"])})`)
   }
   const shutdownTimeout = reader.duration("shutdownTimeout", 20 * second, true)
   reader.check(name)
@@ -277,7 +275,7 @@ export const readBounds = (name: string, raw: Raw, now: Bounds): Bounds => {
   const reader = new Reader(raw)
   const max = reader.number("max", now.max, count)
   const min = reader.number("min", now.min, least0)
-  reader.problems.push(...describeBounds(min, max))
+  reader.order("min", min, "max", max)
   reader.check(name)
   return { min, max }
 }
