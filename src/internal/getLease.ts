@@ -16,6 +16,8 @@ class GetLease extends FiberLease {
   declare scope: Scope.Scope | undefined
   declare patience: number
   declare taken: boolean
+  /** Takes an idle object or nothing. */
+  declare private polls: boolean
   /** The state of the Scope with the finalizer in it. */
   declare private added: Scope.Scope["state"] | undefined
   /** Its frame is on the stack of its fiber, and will see how the borrow went. */
@@ -29,6 +31,7 @@ class GetLease extends FiberLease {
     this.scope = undefined
     this.patience = 0
     this.taken = false
+    this.polls = false
     this.added = undefined
     this.inFrame = false
     this.framed = undefined

@@ -117,7 +117,7 @@ export abstract class Lending extends Growth {
   /** It goes on waiting, first in the queue; one that polls tries the next idle object, or ends. */
   protected requeue(waiter: Waiter, now: number): void {
     this.detach(waiter)
-    if (!waiter.polls) {
+    if (waiter.seq > 0) {
       waiter.state = "queued"
       waiter.group.queue.reenter(waiter)
       return

@@ -112,7 +112,6 @@ export class Machine extends Lending {
 
   /** An idle object now or nothing; nothing is left waiting but for a check or a hook. */
   poll(waiter: Waiter, now: number): Slot | undefined {
-    waiter.polls = true
     if (this.hit(waiter, now)) return waiter.slot
     const slot = this.nextFor(waiter.group)
     if (slot === undefined) {
@@ -125,6 +124,7 @@ export class Machine extends Lending {
       return this.poll(waiter, now)
     }
     this.arrive(waiter, Infinity, now)
+    waiter.seq = 0
     this.prepare(slot, waiter, now)
     return undefined
   }

@@ -18,14 +18,12 @@ export class Waiter implements Linked<Waiter>, Timed {
   declare group: Group
   /** What it holds; while an object is prepared for it, that object. */
   declare slot: Slot | undefined
-  /** The order of arrival, for a borrower that becomes the first in the queue again. */
+  /** The order of arrival, for a borrower that becomes the first in the queue again; zero for one that never queues. */
   declare seq: number
   /** Since when it has been waiting, then since when it has been holding. */
   declare since: number
   /** Set when it arrives, and never read before: zero, so that the hot path allocates no number. */
   declare deadline: number
-  /** Takes an idle object or nothing. */
-  declare polls: boolean
   /** Whose it is: the same for all of one owner, below `owners`, and for as long as it holds; 0 for all that say nothing. */
   declare owner: number
 
@@ -40,7 +38,6 @@ export class Waiter implements Linked<Waiter>, Timed {
     this.seq = 0
     this.since = 0
     this.deadline = 0
-    this.polls = false
     this.owner = 0
   }
 

@@ -430,8 +430,8 @@ const mutants: ReadonlyArray<Mutant> = [
     "if (slot.doomed === undefined && this.policy.hasCheck) return this.run",
     "if (this.policy.hasCheck) return this.run"
   ),
-  machine("poll: is a borrower like others", "    waiter.polls = true\n", ""),
-  machine("requeue: one that polls queues", "    if (!waiter.polls) {", "    if (true) {"),
+  machine("poll: is a borrower like others", "    waiter.seq = 0\n", ""),
+  machine("requeue: one that polls queues", "    if (waiter.seq > 0) {", "    if (true) {"),
   machine(
     "requeue: one that polls overtakes whom it has sent back",
     "if (slot === undefined || group.queue.size > 0) {",
