@@ -143,7 +143,7 @@ export class Core {
     if (lease.isWaiting) this.nesting.notice(lease)
   }
 
-  /** After a return. */
+  /** After a return, or a wait that was given up. */
   settled(now: number): void {
     if (this.closing !== undefined || this.nesting.isWatching || this.flushing) return this.flush()
     // most returns serve nobody

@@ -241,9 +241,11 @@ export abstract class FiberLease extends Lease implements Framed, Parked {
   }
 
   protected giveUp(): void {
-    this.core.nesting.ended(this)
-    this.core.machine.cancel(this, this.core.now())
-    this.core.flush()
+    const { core } = this
+    const now = core.now()
+    core.nesting.ended(this)
+    core.machine.cancel(this, now)
+    core.settled(now)
   }
 
   /** It was refused, or gives up now. */
