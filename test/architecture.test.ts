@@ -22,6 +22,7 @@ const layers: ReadonlyArray<{ readonly pure?: boolean; readonly files: ReadonlyA
   { pure: true, files: ["internal/ledger.ts"] },
   { pure: true, files: ["internal/growth.ts"] },
   { pure: true, files: ["internal/lending.ts"] },
+  { pure: true, files: ["internal/control.ts"] },
   { pure: true, files: ["internal/machine.ts"] },
   { files: ["internal/duration.ts", "PoolError.ts"] },
   {

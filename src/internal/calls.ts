@@ -231,7 +231,7 @@ class RunningCall implements InFlight {
     } else if (this.interrupted) return lease.outcome!
     if (lease.core.machine.policy.borrowLimit === Infinity) return this.effect
     return guard(
-      this.effect,
+      () => this.effect,
       (child) => {
         this.child = child
         if (this.interrupted) child.interruptUnsafe()

@@ -16,7 +16,7 @@ export const ownerOf = (fiber: AnyFiber): AnyFiber => guards ? owners.get(fiber)
  * ended, `revoked` may put a failure in the place of its exit.
  */
 export const guard = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
+  effect: () => Effect.Effect<A, E, R>,
   started: (child: AnyFiber) => void,
   revoked: () => Exit.Exit<never, unknown> | undefined
 ): Effect.Effect<A, unknown, R> =>
@@ -26,7 +26,7 @@ export const guard = <A, E, R>(
       const run = Effect.withFiber<A, E, R>((child) => {
         owners.set(child, ownerOf(parent))
         started(child)
-        return restore(effect)
+        return restore(Effect.suspend(effect))
       })
       return Effect.flatMap(
         Effect.forkChild(run, { startImmediately: true, uninterruptible: true }),

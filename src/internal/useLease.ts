@@ -1,5 +1,5 @@
 /** `use`: a borrow for the run of a body. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Closing } from "./closing.ts"
 import type { Framed } from "./frames.ts"
@@ -85,7 +85,7 @@ class LimitedUseLease extends UseLease {
   protected override proceed(): AnyEffect {
     if (this.failure !== undefined) return this.failure
     return guard(
-      Effect.suspend(() => super.proceed()),
+      () => super.proceed(),
       (child) => {
         this.child = child
         if (this.failure !== undefined) child.interruptUnsafe()

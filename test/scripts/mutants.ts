@@ -31,7 +31,7 @@ const inFile = (file: string) => (name: string, from: string, to: string, equiva
 })
 
 /** The machine, and what it is made of. */
-const layers = ["machine.ts", "lending.ts", "growth.ts", "ledger.ts"]
+const layers = ["machine.ts", "control.ts", "lending.ts", "growth.ts", "ledger.ts"]
 const texts = new Map(layers.map((file) => [file, fs.readFileSync(path.join(src, file), "utf8")]))
 
 const machine = (name: string, from: string, to: string, equivalent?: string): Mutant =>
