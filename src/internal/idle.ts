@@ -13,7 +13,7 @@ export interface Everywhere {
 
 const unshared: Array<List<Slot> | undefined> = []
 
-const anyone = (): boolean => true
+const whichever = (): boolean => true
 
 /**
  * The objects of one group that can be lent: the wholly idle ones in the order in which they became idle, and, where
@@ -82,7 +82,7 @@ export class Idle extends List<Slot> {
 
   /** The one to be lent next; it stays where it is. */
   next(order: "lifo" | "fifo"): Slot | undefined {
-    if (this.size === 0 || this.checked > 0) return this.find(order, anyone)
+    if (this.size === 0 || this.checked > 0) return this.find(order, whichever)
     return order === "lifo" ? this.tail : this.head
   }
 
