@@ -29,7 +29,7 @@ import type { Visible } from "./registry.ts"
 import { opened } from "./registry.ts"
 import type { KeyedBounds, Settings } from "./settings.ts"
 import { readTimeout } from "./settings.ts"
-import { Spacing } from "./spacing.ts"
+import { space } from "./spacing.ts"
 import { Spares } from "./spares.ts"
 import type { Activity, Command, Counts, Group, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
@@ -56,7 +56,6 @@ export class Core {
   /** A key is no more. */
   onVanish: (group: Group) => void = () => {}
   readonly run: <A, E>(effect: Effect.Effect<A, E, any>) => Fiber.Fiber<A, E>
-  readonly spacing: Spacing
   readonly nesting: NestedBorrowing
   private readonly scheduler: Scheduler
   private readonly creations: Creations
@@ -85,7 +84,6 @@ export class Core {
       this.machine.advance(this.now())
       this.flush()
     })
-    this.spacing = new Spacing(this)
     this.nesting = new NestedBorrowing(this)
     this.events = new Events(this)
   }
@@ -225,7 +223,6 @@ export class Core {
           command.slot.group
         )
       case "vanish":
-        this.spacing.reset(command.group)
         return this.onVanish(command.group)
       case "run":
         return this.runActivity(command.activity)
@@ -234,9 +231,7 @@ export class Core {
       case "desert":
         return this.desert(command.activity)
       case "space":
-        return this.spacing.next(command.group)
-      case "recovered":
-        return this.spacing.reset(command.group)
+        return space(this, command.outage)
       case "timeout":
         return this.timedOut(command.waiters, command.counts)
       case "reject": {

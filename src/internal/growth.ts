@@ -3,7 +3,7 @@ import { Ledger } from "./ledger.ts"
 import type { Reason } from "./policy.ts"
 import type { Rooms } from "./rooms.ts"
 import type { Group } from "./state.ts"
-import { Slot } from "./state.ts"
+import { Outage, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
 
 /** A borrower for whom no creation is under way: the one that asks, where it is one. */
@@ -171,21 +171,21 @@ export abstract class Growth extends Ledger {
   /** The next attempt waits. Creations from before the latest attempt only start its delay anew. */
   protected space(slot: Slot, losing: boolean, now: number): void {
     const group = slot.group
-    const outage = group.outage ??= { retryAt: -1, failedAt: now, delay: 0, attempt: undefined, losing: false }
+    const first = group.outage === undefined
+    const outage = group.outage ??= new Outage(group, now)
     outage.failedAt = now
     if (losing) outage.losing = true
     if (outage.attempt === slot) outage.attempt = undefined
-    if (outage.retryAt === -1 || slot.attempt === group.attempts) {
+    if (first || slot.attempt === group.attempts) {
       group.attempts++
       outage.retryAt = Infinity
-      this.commands.push({ op: "space", group })
+      this.commands.push({ op: "space", outage })
     } else if (outage.retryAt !== Infinity) outage.retryAt = now + outage.delay
   }
 
   protected recover(group: Group): void {
     group.outage = undefined
     this.objects.remove(group.retry)
-    this.commands.push({ op: "recovered", group })
   }
 
   /** It is interrupted, and in flight no more; its place stays taken until it has ended. */

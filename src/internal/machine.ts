@@ -3,7 +3,7 @@
  * is left in `commands` and `served`, which the interpreter empties after each call.
  */
 import { Control } from "./control.ts"
-import type { Activity, Group, Moment, Slot } from "./state.ts"
+import type { Activity, Group, Moment, Outage, Slot } from "./state.ts"
 import type { Waiter } from "./waiters.ts"
 
 /** Objects that are held, or prepared for a borrower. */
@@ -287,13 +287,11 @@ export class Machine extends Control {
     this.settle(group, now)
   }
 
-  /** How long to wait until the next attempt, counted from the latest failure. */
-  spaced(group: Group, delay: number, now: number): void {
-    const outage = group.outage
-    if (outage === undefined) return
+  /** How long to wait until the next attempt, counted from the latest failure. Of an outage that is over, nobody asks. */
+  spaced(outage: Outage, delay: number, now: number): void {
     outage.delay = delay
     outage.retryAt = outage.failedAt + delay
-    this.settle(group, now)
+    this.settle(outage.group, now)
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -132,16 +132,24 @@ export class Activity implements Timed {
 }
 
 /** Attempts to create are spaced: since the first failure, and until one succeeds. */
-export interface Outage {
+export class Outage {
+  readonly group: Group
   /** The earliest moment of the next attempt; `Infinity` while its spacing is not known yet. */
-  retryAt: number
+  retryAt = Infinity
   /** The latest failure. */
   failedAt: number
-  delay: number
+  delay = 0
   /** The attempt that is under way. */
-  attempt: Slot | undefined
+  attempt: Slot | undefined = undefined
   /** Objects were lost before anybody had them: a creation that succeeds does not end it, a hand-over does. */
-  losing: boolean
+  losing = false
+  /** How those who space the attempts remember where they are. */
+  step: unknown = undefined
+
+  constructor(group: Group, now: number) {
+    this.group = group
+    this.failedAt = now
+  }
 }
 
 /** A moment of a group: when the next attempt may begin, or when the longest idle object has been idle too long. */
@@ -334,9 +342,7 @@ export type Command =
   /** A creation has failed at its deadline: as `abort`. */
   | { readonly op: "late"; readonly slot: Slot; readonly failure: unknown }
   /** How long until the next attempt? Answer with `spaced`. */
-  | { readonly op: "space"; readonly group: Group }
-  /** The schedule of attempts starts over. */
-  | { readonly op: "recovered"; readonly group: Group }
+  | { readonly op: "space"; readonly outage: Outage }
   /** The key has neither object nor borrower any more. */
   | { readonly op: "vanish"; readonly group: Group }
   /** They waited too long. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Machine } from "../../src/internal/machine.ts"
 import type { Policy } from "../../src/internal/policy.ts"
 import { Rooms } from "../../src/internal/rooms.ts"
-import type { Activity, Bounds, Command, Slot } from "../../src/internal/state.ts"
+import type { Activity, Bounds, Command, Outage, Slot } from "../../src/internal/state.ts"
 import { Group } from "../../src/internal/state.ts"
 import { Waiter } from "../../src/internal/waiters.ts"
 
@@ -44,7 +44,7 @@ const tell = (command: Command): string => {
     case "desert":
       return `${command.op} ${activityName(command.activity)}`
     case "space":
-    case "recovered":
+      return command.op + ofKey(command.outage.group)
     case "vanish":
       return command.op + ofKey(command.group)
     case "timeout":
@@ -77,6 +77,7 @@ class Bench {
   readonly policy: Policy
   private readonly bounds: Bounds
   private readonly activities: Array<Activity> = []
+  private readonly outages = new Map<Group, Outage>()
   private said: Array<string> = []
   private borrowers = 0
 
@@ -150,6 +151,8 @@ class Bench {
         this.machine.awaitCreation(command.slot)
       } else if (command.op === "destroy" || command.op === "abort" || command.op === "late") {
         this.machine.awaitDestruction(command.slot)
+      } else if (command.op === "space") {
+        this.outages.set(command.outage.group, command.outage)
       } else if (command.op === "run") {
         this.activities.push(command.activity)
         this.machine.awaitActivity(command.activity)
@@ -220,8 +223,9 @@ class Bench {
     for (const id of ids) this.do((machine, now) => machine.gone(this.slots[id]!, now))
   }
 
-  spaced(delay: number, group = this.group): void {
-    this.do((machine, now) => machine.spaced(group, delay, now))
+  /** The answer to the latest outage of the key, or to this one. */
+  spaced(delay: number, group = this.group, outage = this.outages.get(group)!): void {
+    this.do((machine, now) => machine.spaced(outage, delay, now))
   }
 
   /** The check or hook of this name, such as "check 0", has ended. */
@@ -587,7 +591,7 @@ describe("growing", () => {
     pool.create(2)
     pool.invalidate("object 0")
     pool.release(a)
-    assert.deepStrictEqual(pool.news, ["b gets 2", "recovered", "destroy 0 invalidated"])
+    assert.deepStrictEqual(pool.news, ["b gets 2", "destroy 0 invalidated"])
     pool.gone(0)
     assert.deepStrictEqual(pool.news, ["create 3"])
   })
@@ -1077,7 +1081,7 @@ describe("creating that fails", () => {
     const pool = bench({ min: 2, max: 2 })
     pool.fail(0)
     pool.create(1)
-    assert.deepStrictEqual(pool.news, ["create 0", "create 1", "space", "destroy 0", "recovered"])
+    assert.deepStrictEqual(pool.news, ["create 0", "create 1", "space", "destroy 0"])
     pool.gone(0)
     assert.deepStrictEqual(pool.news, ["create 2"])
     pool.now = 10
@@ -1121,7 +1125,7 @@ describe("creating that fails", () => {
     pool.spaced(1000)
     assert.deepStrictEqual(pool.news, ["create 0", "create 1", "create 2", "space", "destroy 0"])
     pool.create(1)
-    assert.deepStrictEqual(pool.news, ["recovered", "create 3"])
+    assert.deepStrictEqual(pool.news, ["create 3"])
     assert.strictEqual(pool.group.lastFailure, undefined)
     pool.fail(3)
     assert.deepStrictEqual(pool.news, ["space", "destroy 3"])
@@ -1141,13 +1145,36 @@ describe("creating that fails", () => {
     assert.deepStrictEqual(pool.news, ["space", "destroy 2"])
   })
 
+  it("has no say in a later outage with the answer to its spacing", () => {
+    const pool = bench({ min: 2, max: 2 })
+    pool.fail(0)
+    const earlier = pool.group.outage!
+    pool.create(1)
+    pool.gone(0)
+    pool.fail(2)
+    pool.gone(2)
+    assert.deepStrictEqual(pool.news, [
+      "create 0",
+      "create 1",
+      "space",
+      "destroy 0",
+      "create 2",
+      "space",
+      "destroy 2"
+    ])
+    pool.spaced(0, pool.group, earlier)
+    assert.deepStrictEqual(pool.news, [])
+    pool.spaced(100)
+    pool.exactly(100, ["create 3"])
+  })
+
   it("is no outage any more when the answer to its spacing comes after a success", () => {
     const pool = bench({ min: 2, max: 2 })
     pool.fail(0)
     pool.create(1)
     pool.spaced(1000)
     pool.gone(0)
-    assert.deepStrictEqual(pool.news, ["create 0", "create 1", "space", "destroy 0", "recovered", "create 2"])
+    assert.deepStrictEqual(pool.news, ["create 0", "create 1", "space", "destroy 0", "create 2"])
   })
 })
 
@@ -1171,7 +1198,7 @@ describe("an object lost before anybody had it", () => {
     pool.create(2)
     assert.deepStrictEqual(pool.news, ["onBorrow 2 for a", "create 3"])
     pool.ran("onBorrow 2", true)
-    assert.deepStrictEqual(pool.news, ["a gets 2", "recovered"])
+    assert.deepStrictEqual(pool.news, ["a gets 2"])
   })
 
   it("spaces it until a return goes to the next, too: what was put off begins at once", () => {
@@ -1193,7 +1220,7 @@ describe("an object lost before anybody had it", () => {
     ])
     assert.strictEqual(pool.queue, "b c")
     pool.release(a)
-    assert.deepStrictEqual(pool.news, ["b gets 1", "recovered", "create 2"])
+    assert.deepStrictEqual(pool.news, ["b gets 1", "create 2"])
   })
 
   it("steps the schedule when it was created after the loss before", () => {
@@ -1250,7 +1277,7 @@ describe("an object lost before anybody had it", () => {
     pool.spaced(1000)
     assert.deepStrictEqual(pool.news, ["space", "destroy 0 unhealthy"])
     pool.borrow()
-    assert.deepStrictEqual(pool.news, ["c gets 1", "recovered", "create 2"])
+    assert.deepStrictEqual(pool.news, ["c gets 1", "create 2"])
   })
 })
 
@@ -1632,7 +1659,7 @@ describe("checks on borrow", () => {
     pool.ran("check 1", false)
     assert.deepStrictEqual(pool.news, ["check 1 for a", "space", "destroy 1 unhealthy", "check 0 for a"])
     pool.ran("check 0", true)
-    assert.deepStrictEqual(pool.news, ["a gets 0", "recovered"])
+    assert.deepStrictEqual(pool.news, ["a gets 0"])
   })
 
   it("hold a shared object for their borrower alone", () => {

@@ -7,7 +7,7 @@
 import { Machine } from "../../src/internal/machine.ts"
 import type { Policy, Reason } from "../../src/internal/policy.ts"
 import { Rooms } from "../../src/internal/rooms.ts"
-import type { Activity, Command, Group, Happening, Slot } from "../../src/internal/state.ts"
+import type { Activity, Command, Group, Happening, Outage as MachineOutage, Slot } from "../../src/internal/state.ts"
 import { owners, Waiter } from "../../src/internal/waiters.ts"
 
 export type Kind = "check" | "borrow" | "return"
@@ -175,6 +175,8 @@ export class Model {
   closed = false
   /** What the transition has said. */
   said: Array<string> = []
+  /** The outages of attempts that are to be spaced, in their order. */
+  readonly spaces: Array<{ readonly name: string; readonly outage: Outage }> = []
   /** What the transition has told those who listen. */
   told: Array<string> = []
   choices: Choices = { thingsOf: () => [], doomedAt: () => Infinity, created: [] }
@@ -667,6 +669,7 @@ export class Model {
       key.rounds++
       outage.until = Infinity
       this.say(`space ${key.name}`)
+      this.spaces.push({ name: key.name, outage })
     } else if (outage.until !== Infinity) {
       // it was under way before the first failure
       outage.until = this.now + outage.delay
@@ -675,7 +678,6 @@ export class Model {
 
   private recover(key: Key): void {
     key.outage = undefined
-    this.say(`recovered ${key.name}`)
   }
 
   private finish(): void {
@@ -957,9 +959,8 @@ export class Model {
     this.settle(thing.key)
   }
 
-  spaced(key: Key, delay: number): void {
-    const { outage } = key
-    if (outage !== undefined) {
+  spaced(key: Key, outage: Outage, delay: number): void {
+    if (key.outage === outage) {
       outage.delay = delay
       outage.until = outage.lastAt + delay
       this.settle(key)
@@ -1445,9 +1446,9 @@ const tellCommand = (command: Command): string => {
     case "desert":
       return `${command.op} ${command.activity.kind} ${command.activity.slot.id}`
     case "space":
-    case "recovered":
+      return `space ${nameOf(command.outage.group)}`
     case "vanish":
-      return `${command.op} ${nameOf(command.group)}`
+      return `vanish ${nameOf(command.group)}`
     case "timeout":
       return `timeout ${ids(command.waiters)}: ${JSON.stringify(command.counts)}`
     case "close":
@@ -1499,7 +1500,9 @@ export class History {
   private readonly mostOf = new Map<Group, number>()
   private min: number
   private max: number
-  private spacings: Array<Group> = []
+  /** The outages of the model, by those of the machine. */
+  private readonly outages = new Map<MachineOutage, Outage>()
+  private spacings: Array<MachineOutage> = []
   private readonly known: Array<Known> = []
   private pending: Array<Known> = []
   /** When it was decided that an object must go, in the order of what happened. */
@@ -1637,6 +1640,13 @@ export class History {
         const known = this.known[command.slot.id]!
         check(!known.aborted && !known.destroying && !known.gone, () => `destroyed twice: ${command.slot.id}`)
         known.destroying = true
+        break
+      }
+      case "space": {
+        const { spaces } = this.model
+        const index = spaces.findIndex(({ name }) => name === nameOf(command.outage.group))
+        check(index !== -1, () => "the model knows of no outage")
+        this.outages.set(command.outage, spaces.splice(index, 1)[0]!.outage)
         break
       }
       case "run": {
@@ -1887,7 +1897,7 @@ export class History {
         if (dice.chance(Math.max(40, world.atOnce))) this.endTask(command.activity)
         break
       case "space":
-        this.spacings.push(command.group)
+        this.spacings.push(command.outage)
         if (dice.chance(world.atOnce)) this.space(this.spacings.length - 1)
         break
       case "vanish":
@@ -1976,16 +1986,17 @@ export class History {
   }
 
   private space(index: number): void {
-    const group = this.spacings[index]
-    if (group === undefined) return
+    const outage = this.spacings[index]
+    if (outage === undefined) return
     this.spacings.splice(index, 1)
+    const { group } = outage
     const delay = this.dice.of(0, 1, 5, 10, 30)
     const key = group.vanished ? undefined : this.keyOf(group)
     this.step(
       `the next attempt of ${nameOf(group)} in ${delay}`,
-      () => this.machine.spaced(group, delay, this.now),
+      () => this.machine.spaced(outage, delay, this.now),
       () => {
-        if (key !== undefined) this.model.spaced(key, delay)
+        if (key !== undefined) this.model.spaced(key, this.outages.get(outage)!, delay)
       }
     )
   }

@@ -296,7 +296,7 @@ export const simulate = (seed: number, load: Load): Effect.Effect<Outcome, never
     yield* KeyedPool.evict(pool)
     yield* TestClock.adjust("1 minute")
     const { core, existing } = of(pool)
-    const left = [core.machine.groups.size, existing.size, core.machine.places, core.spacing.size, alive.size]
+    const left = [core.machine.groups.size, existing.size, core.machine.places, alive.size]
     if (left.some((count) => count > 0)) {
       return yield* Effect.die(new Error(`seed ${seed}: ${left.join(", ")} are left`))
     }

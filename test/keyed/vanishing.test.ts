@@ -427,7 +427,6 @@ describe("nothing is left behind", () => {
       assert.strictEqual(unmade.length, made.length)
       assert.deepStrictEqual(known(pool), nothing)
       const { core } = of(pool)
-      assert.strictEqual(core.spacing.size, 0)
       assert.deepStrictEqual(core.machine.totals, core.machine.departed)
     }))
 })

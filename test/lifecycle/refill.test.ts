@@ -313,6 +313,28 @@ describe("createRetry", () => {
       assert.strictEqual((yield* Pool.stats(pool)).idle, 2)
     }))
 
+  it.effect("that ends only after a later outage has begun leaves the run of that one alone", () =>
+    Effect.gen(function*() {
+      const createRetry = Schedule.exponential(100).pipe(
+        Schedule.while(({ input }) => input === "failure 2" ? Effect.as(Effect.sleep(1000), false) : true)
+      )
+      const made: Array<number> = []
+      yield* Pool.make({
+        min: 2,
+        max: 2,
+        createRetry,
+        acquire: Effect.gen(function*() {
+          const id = yield* Pool.CreationNumber
+          made.push(yield* Clock.currentTimeMillis)
+          // ends the first outage, while its schedule takes until 1,100 to end
+          if (id === 1) return yield* Effect.as(Effect.sleep(500), { id })
+          return yield* Effect.fail(`failure ${id}`)
+        })
+      })
+      yield* TestClock.adjust(2000)
+      assert.deepStrictEqual(made, [0, 0, 100, 500, 600, 800, 1200, 2000])
+    }))
+
   it.effect("that breaks does not stop the attempts", () =>
     Effect.gen(function*() {
       const createRetry = Schedule.spaced(100).pipe(Schedule.modifyDelay(() => Effect.die("defect")))

@@ -272,7 +272,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "spaced: nothing begins",
-    "    outage.retryAt = outage.failedAt + delay\n    this.settle(group, now)\n",
+    "    outage.retryAt = outage.failedAt + delay\n    this.settle(outage.group, now)\n",
     "    outage.retryAt = outage.failedAt + delay\n"
   ),
   machine(
@@ -312,13 +312,13 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "space: every failure steps the schedule",
-    "if (outage.retryAt === -1 || slot.attempt === group.attempts) {",
-    "if (outage.retryAt === -1 || true) {"
+    "if (first || slot.attempt === group.attempts) {",
+    "if (first || true) {"
   ),
   machine(
     "space: no later failure steps the schedule",
-    "if (outage.retryAt === -1 || slot.attempt === group.attempts) {",
-    "if (outage.retryAt === -1) {"
+    "if (first || slot.attempt === group.attempts) {",
+    "if (first) {"
   ),
   machine(
     "space: a straggler does not delay",
@@ -327,11 +327,10 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "space: the attempt never ends",
-    "    if (outage.attempt === slot) outage.attempt = undefined\n    if (outage.retryAt",
-    "    if (outage.retryAt"
+    "    if (outage.attempt === slot) outage.attempt = undefined\n    if (first",
+    "    if (first"
   ),
   machine("space: forgets that objects are lost", "    if (losing) outage.losing = true\n", ""),
-  machine("recover: the schedule does not start over", "    this.commands.push({ op: \"recovered\", group })\n", ""),
   machine(
     "abort: takes no place",
     "    group.creating--\n    group.destroying++\n    if (group.outage",
