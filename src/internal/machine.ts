@@ -287,11 +287,14 @@ export class Machine extends Control {
     this.settle(group, now)
   }
 
-  /** How long to wait until the next attempt, counted from the latest failure. Of an outage that is over, nobody asks. */
+  /** How long to wait until the next attempt, counted from the latest failure. */
   spaced(outage: Outage, delay: number, now: number): void {
+    const { group } = outage
+    // a later outage is spaced by itself
+    if (group.outage !== outage) return
     outage.delay = delay
     outage.retryAt = outage.failedAt + delay
-    this.settle(outage.group, now)
+    this.settle(group, now)
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -265,6 +265,7 @@ const mutants: ReadonlyArray<Mutant> = [
     "      this.note(\"Destroyed\", slot, undefined, slot.doomed, now)\n    }\n    this.settle(group, now)\n",
     "      this.note(\"Destroyed\", slot, undefined, slot.doomed, now)\n    }\n"
   ),
+  machine("spaced: also when the outage is over", "    if (group.outage !== outage) return\n", ""),
   machine(
     "spaced: counted from now",
     "    outage.retryAt = outage.failedAt + delay\n",
@@ -272,7 +273,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ),
   machine(
     "spaced: nothing begins",
-    "    outage.retryAt = outage.failedAt + delay\n    this.settle(outage.group, now)\n",
+    "    outage.retryAt = outage.failedAt + delay\n    this.settle(group, now)\n",
     "    outage.retryAt = outage.failedAt + delay\n"
   ),
   machine(
