@@ -9,100 +9,40 @@ import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { Pool } from "../src/index.ts"
+import { expected, Steps, steps, stopped } from "./steps.ts"
 import type { Thing } from "./utils.ts"
 import { checkStats, Workshop } from "./utils.ts"
 
-/**
- * Runs fibers one step after the other, and interrupts one of them at the n-th step that any of them makes: a step is a
- * yield check of a fiber, or a task of its own. Or it makes one of them wait at its own n-th step until the others cannot
- * go on.
- */
-class Steps implements Scheduler.Scheduler {
-  readonly executionMode = "async"
-  victim: Fiber.Fiber<unknown, unknown> | undefined = undefined
+/** One of the fibers may be made to wait at its own n-th step until the others cannot go on. */
+class Delays extends Steps {
   latecomer: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** Steps since there is a victim. */
-  count = 0
-  private readonly at: number
-  private readonly yields: boolean
-  private readonly tasks: Array<() => void> = []
   private postpones = false
   private postponed: (() => void) | undefined = undefined
 
-  /** With `yields` fibers take turns after a few steps, otherwise each runs as far as it can. */
-  constructor(at: number, yields: boolean) {
-    this.at = at
-    this.yields = yields
+  override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return fiber === this.latecomer ? this.postpones = ++this.count === this.at : super.shouldYield(fiber)
   }
 
-  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    if (fiber === this.latecomer) return this.postpones = ++this.count === this.at
-    this.step()
-    // yielding takes two operations: with fewer a fiber would do nothing else
-    return this.yields && fiber.currentOpCount > 3
+  override soon(task: () => void): void {
+    if (this.postpones) this.postponed = task
+    else super.soon(task)
+    this.postpones = false
   }
 
-  makeDispatcher(): Scheduler.SchedulerDispatcher {
-    const scheduleTask = (task: () => void) => {
-      if (!this.postpones) this.tasks.push(task)
-      else this.postponed = task
-      this.postpones = false
-    }
-    return { scheduleTask, flush: () => {} }
-  }
-
-  private next(): (() => void) | undefined {
-    const task = this.tasks.shift() ?? this.postponed
+  protected override next(): (() => void) | undefined {
+    const task = super.next() ?? this.postponed
     if (task === this.postponed) this.postponed = undefined
     return task
   }
-
-  /** Until nobody can go on. */
-  run(): void {
-    let ran = 0
-    for (let task = this.next(); task !== undefined; task = this.next()) {
-      expected(++ran < 10_000, "it comes to an end")
-      this.step()
-      task()
-    }
-  }
-
-  /** Nobody is interrupted from now on. */
-  spare(): void {
-    this.victim = undefined
-  }
-
-  private step(): void {
-    if (this.victim !== undefined && ++this.count === this.at) this.victim.interruptUnsafe()
-  }
-}
-
-/** As `assert.isTrue`, which is slow where it is asked a million times. */
-const expected = (condition: boolean, message: string): void => {
-  if (!condition) assert.fail(message)
-}
-
-/** Time stands still. */
-const stopped: Clock.Clock = {
-  currentTimeMillisUnsafe: () => 0,
-  currentTimeMillis: Effect.succeed(0),
-  currentTimeNanosUnsafe: () => 0n,
-  currentTimeNanos: Effect.succeed(0n),
-  monotonicTimeNanosUnsafe: () => 0n,
-  monotonicTimeNanos: Effect.succeed(0n),
-  sleep: () => Effect.never
 }
 
 interface Setting extends Partial<Omit<Pool.Options<Thing>, "acquire">> {
   readonly max: number
 }
 
-/** A few steps. */
-const steps = Effect.andThen(Effect.andThen(Effect.void, Effect.yieldNow), Effect.void)
-
 /** One pool, and what is done with it while somebody is interrupted. */
 class World {
-  readonly steps: Steps
+  readonly steps: Delays
   readonly workshop = new Workshop()
   readonly max: number
   readonly scope = Scope.makeUnsafe()
@@ -118,7 +58,7 @@ class World {
   constructor(setting: Setting, at: number, yields: boolean) {
     this.setting = setting
     this.max = setting.max
-    this.steps = new Steps(at, yields)
+    this.steps = new Delays(at, yields)
     this.context = Context.make(Scope.Scope, this.scope).pipe(
       Context.add(Clock.Clock, stopped),
       Context.add(Scheduler.Scheduler, this.steps)
@@ -145,7 +85,7 @@ class World {
   /** Whoever runs this is interrupted. */
   attack<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Fiber.Fiber<A, E> {
     const victim = this.fork(Effect.andThen(Effect.yieldNow, effect))
-    this.steps.victim = victim
+    this.steps.act = () => victim.interruptUnsafe()
     return victim
   }
 
@@ -184,7 +124,7 @@ class World {
 
   /** Runs to the end without another interruption. */
   finish<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): A {
-    this.steps.spare()
+    this.steps.act = undefined
     const fiber = this.fork(effect)
     this.steps.run()
     const exit = fiber.pollUnsafe()

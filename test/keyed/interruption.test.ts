@@ -10,57 +10,8 @@ import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { KeyedPool, Pool, Proxy } from "../../src/index.ts"
 import { of } from "../../src/internal/keyed.ts"
+import { Steps, steps, stopped } from "../steps.ts"
 import { checkKeyedStats } from "./kit.ts"
-
-/** Runs fibers step by step, and interrupts one of them at the n-th step that any of them makes. */
-class Steps implements Scheduler.Scheduler {
-  readonly executionMode = "async"
-  victim: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  count = 0
-  private readonly at: number
-  private readonly yields: boolean
-  private readonly tasks: Array<() => void> = []
-
-  constructor(at: number, yields: boolean) {
-    this.at = at
-    this.yields = yields
-  }
-
-  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    this.step()
-    return this.yields && fiber.currentOpCount > 3
-  }
-
-  makeDispatcher(): Scheduler.SchedulerDispatcher {
-    return { scheduleTask: (task) => void this.tasks.push(task), flush: () => {} }
-  }
-
-  run(): void {
-    let ran = 0
-    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) {
-      if (++ran > 10_000) throw new Error("it comes to no end")
-      this.step()
-      task()
-    }
-  }
-
-  private step(): void {
-    const { victim } = this
-    if (victim !== undefined && victim.pollUnsafe() === undefined && ++this.count === this.at) victim.interruptUnsafe()
-  }
-}
-
-const stopped: Clock.Clock = {
-  currentTimeMillisUnsafe: () => 0,
-  currentTimeMillis: Effect.succeed(0),
-  currentTimeNanosUnsafe: () => 0n,
-  currentTimeNanos: Effect.succeed(0n),
-  monotonicTimeNanosUnsafe: () => 0n,
-  monotonicTimeNanos: Effect.succeed(0n),
-  sleep: () => Effect.never
-}
-
-const steps = Effect.andThen(Effect.andThen(Effect.void, Effect.yieldNow), Effect.void)
 
 interface Thing {
   readonly id: number
@@ -114,7 +65,9 @@ class World {
   }
 
   attack(effect: Effect.Effect<unknown, unknown, Scope.Scope>): void {
-    this.steps.victim = this.fork(Effect.andThen(Effect.yieldNow, effect))
+    const victim = this.fork(Effect.andThen(Effect.yieldNow, effect))
+    this.steps.act = () => victim.interruptUnsafe()
+    victim.addObserver(() => this.steps.act = undefined)
   }
 
   readonly work = (thing: Thing): Effect.Effect<void> =>
@@ -128,7 +81,7 @@ class World {
     )
 
   finish<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): A {
-    this.steps.victim = undefined
+    this.steps.act = undefined
     const fiber = this.fork(effect)
     this.steps.run()
     const exit = fiber.pollUnsafe()

@@ -3,61 +3,8 @@ import { Clock, Context, Effect, Exit, Layer, Scheduler, Scope, Stream } from "e
 import type { Fiber } from "effect"
 import type { Pool as PoolType } from "proxy-pattern-pool"
 import { Pool, Proxy } from "proxy-pattern-pool"
+import { expected, Steps, steps } from "../steps.ts"
 import { checkStats } from "../utils.ts"
-
-/**
- * Runs fibers one step after the other, and does something at the n-th step that any of them makes: a step is a yield
- * check of a fiber, or a task of its own.
- */
-class Steps implements Scheduler.Scheduler {
-  readonly executionMode = "async"
-  act: (() => void) | undefined = undefined
-  count = 0
-  private readonly at: number
-  private readonly yields: boolean
-  private tasks: Array<() => void> = []
-
-  constructor(at: number, yields: boolean) {
-    this.at = at
-    this.yields = yields
-  }
-
-  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    this.step()
-    return this.yields && fiber.currentOpCount > 3
-  }
-
-  makeDispatcher(): Scheduler.SchedulerDispatcher {
-    return { scheduleTask: (task) => this.soon(task), flush: () => {} }
-  }
-
-  /** When no fiber is in the midst of its steps. */
-  soon(task: () => void): void {
-    this.tasks.push(task)
-  }
-
-  /** Until nobody can go on. */
-  run(): void {
-    for (let rounds = 0; this.tasks.length > 0; rounds++) {
-      if (rounds > 10_000) assert.fail("it comes to no end")
-      const tasks = this.tasks
-      this.tasks = []
-      for (const task of tasks) {
-        this.step()
-        task()
-      }
-    }
-  }
-
-  private step(): void {
-    if (this.act !== undefined && ++this.count === this.at) this.act()
-  }
-}
-
-/** As `assert.isTrue`, which is slow where it is asked a million times. */
-const expected = (condition: boolean, message: string): void => {
-  if (!condition) assert.fail(message)
-}
 
 /** Time stands still, until it is over. */
 class Time implements Clock.Clock {
@@ -90,9 +37,6 @@ class Time implements Clock.Clock {
     for (const wake of this.sleepers.splice(0)) wake()
   }
 }
-
-/** A few steps. */
-const steps = Effect.andThen(Effect.andThen(Effect.void, Effect.yieldNow), Effect.void)
 
 /** Knows who uses it, and whether somebody was torn away from it. */
 class Tool {
