@@ -37,8 +37,12 @@ const nextDelay = (core: Core, outage: Outage): Effect.Effect<number, unknown, u
     outage.step = step
     return take(step as Step)
   })
+  const again = (cause: Cause.Cause<unknown>) => {
+    if (!Cause.isDone(Cause.squash(cause))) core.warn("createRetry failed, and starts over", outage.group, cause)
+    return first
+  }
   // a schedule that has ended starts over; one that ends at once asks for no delay
-  return (step === undefined ? first : Effect.catchCause(take(step), () => first)).pipe(
+  return (step === undefined ? first : Effect.catchCause(take(step), again)).pipe(
     Effect.catchIf(Cause.isDone, () => Effect.succeed(0))
   )
 }

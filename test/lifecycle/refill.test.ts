@@ -344,6 +344,22 @@ describe("createRetry", () => {
       assert.deepStrictEqual(attempts, [0, 0, 0, 0])
     }))
 
+  it.effect("that breaks after a while says so, and starts over", () =>
+    Effect.gen(function*() {
+      const createRetry = Schedule.exponential(100).pipe(
+        Schedule.modifyDelay(({ duration }) =>
+          Duration.toMillis(duration) > 200 ? Effect.die("defect") : Effect.succeed(duration)
+        )
+      )
+      const { attempts, logged } = yield* outage({ createRetry }, () => true)
+      yield* TestClock.adjust(599)
+      assert.deepStrictEqual(attempts, [0, 100, 300, 400])
+      assert.deepStrictEqual(
+        logged.map(({ message }) => message).filter((message) => message.includes("createRetry")),
+        ["Pool \"pool\": createRetry failed, and starts over"]
+      )
+    }))
+
   it.effect("makes a borrower who comes later wait for the next attempt and share its outcome", () =>
     Effect.gen(function*() {
       const { attempts, pool } = yield* outage({ createRetry: Schedule.spaced(100) }, (id) => id < 2)
