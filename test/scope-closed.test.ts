@@ -2,40 +2,30 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Pool } from "../src/index.ts"
 import * as pooled from "../src/internal/pooled.ts"
+import { Steps } from "./steps.ts"
 import { ended, settle, start } from "./utils.ts"
 
-/** Runs one task after the other; one fiber may be made to stop before its next step, once. */
-class Steps implements Scheduler.Scheduler {
-  readonly executionMode = "async"
+/** One fiber may be made to stop before its next step, once. */
+class Stops extends Steps {
   /** Stops this fiber as soon as that is so. */
   stop: { readonly fiber: Fiber.Fiber<unknown, unknown>; readonly when: () => boolean } | undefined = undefined
   private stopping = false
   private stopped: (() => void) | undefined = undefined
-  private readonly tasks: Array<() => void> = []
 
-  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    if (this.stop === undefined || fiber !== this.stop.fiber || !this.stop.when()) return false
+  override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (this.stop === undefined || fiber !== this.stop.fiber || !this.stop.when()) return super.shouldYield(fiber)
     this.stop = undefined
-    this.stopping = true
-    return true
+    return this.stopping = true
   }
 
-  makeDispatcher(): Scheduler.SchedulerDispatcher {
-    const scheduleTask = (task: () => void) => {
-      if (this.stopping) this.stopped = task
-      else this.tasks.push(task)
-      this.stopping = false
-    }
-    return { scheduleTask, flush: () => {} }
-  }
-
-  run(): void {
-    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) task()
+  override soon(task: () => void): void {
+    if (this.stopping) this.stopped = task
+    else super.soon(task)
+    this.stopping = false
   }
 
   goOn(): void {
@@ -73,7 +63,7 @@ describe("a Scope that closes when its borrower has been handed an object, and n
 
   for (const interrupted of [false, true]) {
     it(`does not harm the next borrower, whose lease was the first one's${interrupted ? ", who is interrupted" : ""}`, () => {
-      const steps = new Steps()
+      const steps = new Stops(0, false)
       const fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> => {
         const fiber = Effect.runFork(effect, { scheduler: steps })
         steps.run()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Schedule } from "effect"
+import { Duration, Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { Pool, type PoolError } from "proxy-pattern-pool"
 import { borrow, calm, lab, type LabOptions, type Thing } from "./kit.ts"
@@ -131,7 +131,7 @@ describe("min", () => {
 const outage = Effect.fnUntraced(function*(
   options: Partial<Omit<LabOptions<string, never>, "create">>,
   fails: (id: number) => boolean,
-  takes = 0
+  takes: (id: number) => number = () => 0
 ) {
   const attempts: Array<number> = []
   const made = yield* lab<string>({
@@ -141,7 +141,7 @@ const outage = Effect.fnUntraced(function*(
       Effect.clockWith((clock) => {
         attempts.push(clock.currentTimeMillisUnsafe())
         const end = fails(id) ? Effect.fail(`failure ${id}`) : Effect.void
-        return takes === 0 ? end : Effect.andThen(Effect.sleep(takes), end)
+        return takes(id) === 0 ? end : Effect.andThen(Effect.sleep(takes(id)), end)
       })
   })
   return { ...made, attempts }
@@ -172,7 +172,7 @@ describe("createRetry", () => {
 
   it.effect("counts from the latest failure, not from the beginning of its attempt", () =>
     Effect.gen(function*() {
-      const { attempts } = yield* outage({ createRetry: Schedule.spaced(100) }, () => true, 30)
+      const { attempts } = yield* outage({ createRetry: Schedule.spaced(100) }, () => true, () => 30)
       yield* TestClock.adjust(400)
       assert.deepStrictEqual(attempts, [0, 130, 260, 390])
     }))
@@ -182,7 +182,7 @@ describe("createRetry", () => {
       const { attempts, pool, stats } = yield* outage(
         { createRetry: Schedule.spaced(100), min: 3, max: 5 },
         (id) => id < 5,
-        30
+        () => 30
       )
       yield* TestClock.adjust(30)
       assert.strictEqual(attempts.length, 3)
@@ -291,24 +291,16 @@ describe("createRetry", () => {
           Effect.as(Effect.sleep(50), Duration.millis(input === "failure 0" ? 10 : 100))
         )
       )
-      const made: Array<number> = []
-      const pool = yield* Pool.make({
-        min: 2,
-        max: 2,
-        createRetry,
-        acquire: Effect.gen(function*() {
-          const id = yield* Pool.CreationNumber
-          made.push(yield* Clock.currentTimeMillis)
-          // the first fails, the second ends its outage, the third begins another
-          if (id === 0) return yield* Effect.fail("failure 0")
-          yield* Effect.sleep(10)
-          return id === 2 ? yield* Effect.fail("failure 2") : { id }
-        })
-      })
+      // the first fails, the second ends its outage, the third begins another
+      const { attempts, pool } = yield* outage(
+        { createRetry, min: 2, max: 2 },
+        (id) => id === 0 || id === 2,
+        (id) => id === 0 ? 0 : 10
+      )
       yield* TestClock.adjust(119)
-      assert.deepStrictEqual(made, [0, 0, 10])
+      assert.deepStrictEqual(attempts, [0, 0, 10])
       yield* TestClock.adjust(1)
-      assert.deepStrictEqual(made, [0, 0, 10, 120])
+      assert.deepStrictEqual(attempts, [0, 0, 10, 120])
       yield* TestClock.adjust(10)
       assert.strictEqual((yield* Pool.stats(pool)).idle, 2)
     }))
@@ -318,21 +310,14 @@ describe("createRetry", () => {
       const createRetry = Schedule.exponential(100).pipe(
         Schedule.while(({ input }) => input === "failure 2" ? Effect.as(Effect.sleep(1000), false) : true)
       )
-      const made: Array<number> = []
-      yield* Pool.make({
-        min: 2,
-        max: 2,
-        createRetry,
-        acquire: Effect.gen(function*() {
-          const id = yield* Pool.CreationNumber
-          made.push(yield* Clock.currentTimeMillis)
-          // ends the first outage, while its schedule takes until 1,100 to end
-          if (id === 1) return yield* Effect.as(Effect.sleep(500), { id })
-          return yield* Effect.fail(`failure ${id}`)
-        })
-      })
+      // the second ends the first outage, while its schedule takes until 1,100 to end
+      const { attempts } = yield* outage(
+        { createRetry, min: 2, max: 2 },
+        (id) => id !== 1,
+        (id) => id === 1 ? 500 : 0
+      )
       yield* TestClock.adjust(2000)
-      assert.deepStrictEqual(made, [0, 0, 100, 500, 600, 800, 1200, 2000])
+      assert.deepStrictEqual(attempts, [0, 0, 100, 500, 600, 800, 1200, 2000])
     }))
 
   it.effect("that breaks does not stop the attempts", () =>
